@@ -1,0 +1,40 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+MODEL  ?= tiny
+BIN    := .venv/bin
+
+.PHONY: demo test lab lint bench checkpoints clean
+
+demo: .venv/installed
+	$(BIN)/catviz demo --model $(MODEL)
+
+test: .venv/installed-dev lint
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lab: .venv/installed
+	$(BIN)/jupyter lab notebooks
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/step_cost.py
+
+checkpoints: .venv/installed  # remakes the trained models that ship in cat/checkpoints
+	$(BIN)/python -m cat.tiny_checkpoints
+
+clean:
+	rm -rf .venv outputs
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/pip install --constraint constraints.txt --editable ".[dev]"
+	touch $@

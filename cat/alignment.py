@@ -1,0 +1,279 @@
+"""From phrase-level signals to supervised rows of tokens, by character offsets.
+
+A text is tokenised once. A phrase's tokens are those whose characters overlap one of its
+occurrences; a (cause, effect) pair of occurrences counts when the cause ends at or before the
+effect begins. The attention row that predicts token t is row t-1, so an effect token t is
+supervised at row t-1, on the columns of its causes up to t-1: the paper's adjacency matrix,
+shifted up by one row (Han et al. 2025, sections 4.1 and 4.2). What cannot be aligned is
+reported with its reason, never dropped in silence.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from cat.signals import Example, Place, Span, find_phrase
+
+__all__ = ["Aligned", "AlignmentReport", "Pair", "align", "align_all"]
+
+Outcome = Literal["aligned", "phrase absent", "order broken", "cut off", "one token"]
+OUTCOMES: Mapping[Outcome, str] = {
+    "aligned": "cause and effect found, in order",
+    "phrase absent": "the effect or the cause does not stand in the text",
+    "order broken": "every occurrence of the cause ends after the effect begins",
+    "cut off": "the tokens lie beyond the length limit",
+    "one token": "the tokenizer puts cause and effect into one and the same token",
+}
+EXAMPLES_KEPT = 5
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What became of one (effect, cause) pair of a signal."""
+
+    effect: str
+    cause: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """One tokenised example with its supervised rows.
+
+    Attributes:
+        input_ids: token ids, end-of-text token included, cut at the length limit.
+        offsets: (start, end) characters of each token in ``example.full_text``.
+        answer_start: index of the first token of the answer (= length of the prompt in tokens).
+        rows: query positions that are supervised, ascending.
+        causes: bool (row, key), True where the key is a cause of what the row predicts.
+        pairs: the outcome of every pair of the example's signals.
+        complete: whether the whole text fitted under the length limit.
+    """
+
+    example: Example
+    input_ids: tuple[int, ...]
+    offsets: tuple[Span, ...]
+    answer_start: int
+    rows: tuple[int, ...]
+    causes: np.ndarray
+    pairs: tuple[Pair, ...]
+    complete: bool
+
+    @cached_property
+    def valid_rows(self) -> int:
+        """Rows that see at least one cause and at least one other token: those that can count."""
+        visible = np.asarray(self.rows) + 1
+        n_causes = self.causes.sum(axis=1)
+        return int(((n_causes > 0) & (n_causes < visible)).sum())
+
+    @property
+    def answer_rows(self) -> tuple[int, ...]:
+        """The rows that predict the answer's tokens (the end-of-text token not among them)."""
+        return tuple(
+            t - 1
+            for t in range(self.answer_start, len(self.input_ids))
+            if self.offsets[t].end > self.offsets[t].start
+        )
+
+    def tokens_of(self, span: Span) -> list[int]:
+        """Indices of the tokens whose characters overlap a span."""
+        return _overlapping(self.offsets, span)
+
+
+def align(
+    example: Example, tokenizer: Any, *, max_length: int | None = None, add_eos: bool = True
+) -> Aligned:
+    """Tokenise an example once and find its supervised rows.
+
+    Args:
+        tokenizer: any fast Hugging Face tokenizer (it must give character offsets).
+        max_length: tokens kept; signals that fall off are counted as "cut off".
+        add_eos: append the end-of-text token, so that a tuned model learns to stop.
+
+    >>> from cat.models import tiny_tokenizer
+    >>> from cat.signals import Signal
+    >>> example = Example("Smoking: 8, Weight: 4 Answer: ", "High Risk",
+    ...                   (Signal("High Risk", ("Smoking: 8",)),))
+    >>> aligned = align(example, tiny_tokenizer())
+    >>> aligned.rows, aligned.causes.astype(int).tolist()
+    ((2,), [[1, 0, 0, 0]])
+    """
+    text = example.full_text
+    ids, offsets = _tokenise(text, tokenizer, add_eos=add_eos)
+    answer_start = _answer_start(offsets, example.boundary)
+    limit = len(ids) if max_length is None else min(max_length, len(ids))
+
+    cells: dict[int, set[int]] = {}  # row -> keys
+    pairs = []
+    for signal in example.signals:
+        effects = _places(text, signal.effect)
+        for cause in signal.causes:
+            outcome, found = _align_pair(effects, _places(text, cause), offsets, limit)
+            pairs.append(Pair(_quote(text, signal.effect), _quote(text, cause), outcome))
+            for row, key in found:
+                cells.setdefault(row, set()).add(key)
+
+    rows = tuple(sorted(cells))
+    causes = np.zeros((len(rows), limit), dtype=bool)
+    for r, row in enumerate(rows):
+        causes[r, sorted(cells[row])] = True
+    return Aligned(
+        example=example,
+        input_ids=tuple(ids[:limit]),
+        offsets=tuple(offsets[:limit]),
+        answer_start=min(answer_start, limit),
+        rows=rows,
+        causes=causes,
+        pairs=tuple(pairs),
+        complete=limit == len(ids),
+    )
+
+
+def align_all(
+    examples: Iterable[Example],
+    tokenizer: Any,
+    *,
+    max_length: int | None = None,
+    add_eos: bool = True,
+) -> tuple[list[Aligned], AlignmentReport]:
+    """Align a data set; the report tells what was kept and what was not, and why."""
+    aligned = [align(e, tokenizer, max_length=max_length, add_eos=add_eos) for e in examples]
+    return aligned, AlignmentReport.of(aligned)
+
+
+@dataclass(frozen=True)
+class AlignmentReport:
+    """Counts over a data set: pairs by outcome, with a few examples of each failure."""
+
+    texts: int
+    texts_without_signals: int
+    texts_cut: int
+    rows: int
+    outcomes: Mapping[Outcome, int]
+    examples: Mapping[Outcome, tuple[dict[str, str], ...]]
+
+    @classmethod
+    def of(cls, aligned: Sequence[Aligned]) -> AlignmentReport:
+        outcomes: Counter[Outcome] = Counter()
+        examples: dict[Outcome, list[dict[str, str]]] = {}
+        for item in aligned:
+            for pair in item.pairs:
+                outcomes[pair.outcome] += 1
+                kept = examples.setdefault(pair.outcome, [])
+                if pair.outcome != "aligned" and len(kept) < EXAMPLES_KEPT:
+                    text = item.example.full_text
+                    kept.append({"effect": pair.effect, "cause": pair.cause, "text": text})
+        return cls(
+            texts=len(aligned),
+            texts_without_signals=sum(not item.pairs for item in aligned),
+            texts_cut=sum(not item.complete for item in aligned),
+            rows=sum(len(item.rows) for item in aligned),
+            outcomes={outcome: outcomes[outcome] for outcome in OUTCOMES},
+            examples={outcome: tuple(kept) for outcome, kept in examples.items() if kept},
+        )
+
+    @property
+    def pairs(self) -> int:
+        return sum(self.outcomes.values())
+
+    @property
+    def alignable(self) -> int:
+        """Pairs whose phrases stand in the text in order: what an ideal alignment keeps."""
+        return self.pairs - self.outcomes["phrase absent"] - self.outcomes["order broken"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "texts": self.texts,
+            "texts_without_signals": self.texts_without_signals,
+            "texts_cut": self.texts_cut,
+            "rows": self.rows,
+            "pairs": self.pairs,
+            "alignable": self.alignable,
+            **{outcome.replace(" ", "_"): count for outcome, count in self.outcomes.items()},
+            "examples": {o.replace(" ", "_"): list(kept) for o, kept in self.examples.items()},
+        }
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.texts} texts ({self.texts_without_signals} without signals, "
+            f"{self.texts_cut} cut at the length limit), {self.rows} supervised rows",
+            f"{self.pairs} pairs of a cause and an effect:",
+        ]
+        for outcome, count in self.outcomes.items():
+            share = f"{count / self.pairs:6.1%}" if self.pairs else "     -"
+            lines.append(f"  {count:7d} {share}  {outcome}: {OUTCOMES[outcome]}")
+        for outcome, kept in self.examples.items():
+            lines.append(f"{outcome}, for example:")
+            lines += [f"  {e['cause']!r} -> {e['effect']!r} in {_short(e['text'])}" for e in kept]
+        return "\n".join(lines)
+
+
+def _tokenise(text: str, tokenizer: Any, *, add_eos: bool) -> tuple[list[int], list[Span]]:
+    if not getattr(tokenizer, "is_fast", False):
+        raise ValueError(
+            f"expected a fast tokenizer (one with character offsets), got "
+            f"{type(tokenizer).__name__}: load it with use_fast=True"
+        )
+    with warnings.catch_warnings():  # longer than the model's limit: we cut and count it ourselves
+        warnings.simplefilter("ignore")
+        encoded = tokenizer(text, return_offsets_mapping=True, verbose=False)
+    ids = list(encoded["input_ids"])
+    offsets = [Span(*offset) for offset in encoded["offset_mapping"]]
+    if add_eos and tokenizer.eos_token_id is not None and ids[-1:] != [tokenizer.eos_token_id]:
+        ids.append(tokenizer.eos_token_id)
+        offsets.append(Span(len(text), len(text)))
+    return ids, offsets
+
+
+def _answer_start(offsets: Sequence[Span], boundary: int) -> int:
+    """The first token that reaches beyond the prompt."""
+    for t, (start, end) in enumerate(offsets):
+        if end > boundary and end > start:
+            return t
+    return len(offsets)
+
+
+def _places(text: str, place: Place) -> tuple[Span, ...]:
+    return (place,) if isinstance(place, Span) else find_phrase(text, place)
+
+
+def _quote(text: str, place: Place) -> str:
+    return text[place.start : place.end] if isinstance(place, Span) else place
+
+
+def _overlapping(offsets: Sequence[Span], span: Span) -> list[int]:
+    return [t for t, (start, end) in enumerate(offsets) if start < span.end and span.start < end]
+
+
+def _align_pair(
+    effects: Sequence[Span], causes: Sequence[Span], offsets: Sequence[Span], limit: int
+) -> tuple[Outcome, set[tuple[int, int]]]:
+    """The outcome of one pair, and its cells (row, key) under the limit."""
+    if not effects or not causes:
+        return "phrase absent", set()
+    in_order = [(e, c) for e in effects for c in causes if c.end <= e.start]
+    if not in_order:
+        return "order broken", set()
+    cells = {
+        (token - 1, key)
+        for effect, cause in in_order
+        for token in _overlapping(offsets, effect)
+        for key in _overlapping(offsets, cause)
+        if key < token
+    }
+    if not cells:
+        return "one token", set()
+    kept = {(row, key) for row, key in cells if row + 1 < limit}
+    return ("aligned", kept) if kept else ("cut off", set())
+
+
+def _short(text: str, width: int = 100) -> str:
+    return repr(text if len(text) <= width else f"{text[: width - 1]}…")

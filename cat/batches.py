@@ -1,0 +1,58 @@
+"""Aligned examples into padded batches: tokens, labels, supervised rows and their causes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cat.alignment import Aligned
+
+__all__ = ["Collator", "visible_keys"]
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Collator:
+    """Pads a list of :class:`~cat.alignment.Aligned` on the right.
+
+    Returns ``input_ids``, ``attention_mask``, ``labels`` (batch, key), ``rows`` (batch, row) with
+    -1 for padding, and ``causes`` (batch, row, key). Labels are the answer's tokens, or all tokens
+    with ``answer_only=False``.
+    """
+
+    pad_token_id: int
+    answer_only: bool = True
+
+    def __call__(self, items: Sequence[Aligned]) -> dict[str, Tensor]:
+        n_keys = max(len(item.input_ids) for item in items)
+        n_rows = max(len(item.rows) for item in items)
+        input_ids = torch.full((len(items), n_keys), self.pad_token_id)
+        attention_mask = torch.zeros(len(items), n_keys, dtype=torch.long)
+        labels = torch.full((len(items), n_keys), IGNORED)
+        rows = torch.full((len(items), n_rows), -1)
+        causes = torch.zeros(len(items), n_rows, n_keys, dtype=torch.bool)
+        for b, item in enumerate(items):
+            n = len(item.input_ids)
+            input_ids[b, :n] = torch.tensor(item.input_ids)
+            attention_mask[b, :n] = 1
+            first = item.answer_start if self.answer_only else 0
+            labels[b, first:n] = input_ids[b, first:n]
+            rows[b, : len(item.rows)] = torch.tensor(item.rows, dtype=torch.long)
+            causes[b, : len(item.rows), :n] = torch.from_numpy(item.causes)
+        return {
+            "input_ids": input_ids,
+            "attention_mask": attention_mask,
+            "labels": labels,
+            "rows": rows,
+            "causes": causes,
+        }
+
+
+def visible_keys(rows: Tensor, attention_mask: Tensor) -> Tensor:
+    """Which keys each row sees: those up to the row that are not padding; (batch, row, key)."""
+    keys = torch.arange(attention_mask.shape[1], device=rows.device)
+    return (keys <= rows[:, :, None]) & attention_mask[:, None, :].bool()

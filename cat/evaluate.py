@@ -1,0 +1,293 @@
+"""Greedy answers, and how good they are: beside what rules that learn nothing would score.
+
+Accuracy is exact match of the whole greedy answer (numbers compare as numbers: "32" equals 32),
+with a 95% interval. On STG_E "always Low Risk" is right in two thirds of the texts, so a bare
+accuracy says little: :func:`references` gives what needs no model at all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from cat.signals import Example
+from cat.stg import GAMES, read_factors
+
+__all__ = [
+    "Evaluation",
+    "Interval",
+    "evaluate_answers",
+    "greedy_answers",
+    "references",
+    "seed_interval",
+    "wilson_interval",
+]
+
+RARE_LABEL = 0.01  # labels below this share (STG_E's one "Middle Risk") do not get a third of the say
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95% interval; None bounds where one value allows none."""
+
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Answers beside the right ones.
+
+    >>> evaluation = Evaluation(("Low Risk", "32"), ("High Risk", "32.0"))
+    >>> evaluation.accuracy
+    0.5
+    """
+
+    answers: tuple[str, ...]
+    targets: tuple[str, ...]
+
+    @cached_property
+    def correct(self) -> tuple[bool, ...]:
+        return tuple(map(same_answer, self.answers, self.targets))
+
+    @property
+    def accuracy(self) -> float:
+        return sum(self.correct) / len(self.correct)
+
+    @property
+    def interval(self) -> Interval:
+        """Of the accuracy, over the choice of test texts (Wilson)."""
+        return wilson_interval(sum(self.correct), len(self.correct))
+
+    @property
+    def balanced_accuracy(self) -> float | None:
+        """Mean recall over the labels of at least 1% of the texts; None for numeric answers."""
+        if self.mean_absolute_error is not None:
+            return None
+        counts = Counter(self.targets)
+        right = Counter(t for t, ok in zip(self.targets, self.correct, strict=True) if ok)
+        common = [t for t, n in counts.items() if n / len(self.targets) >= RARE_LABEL]
+        return sum(right[t] / counts[t] for t in common) / len(common) if common else None
+
+    @property
+    def mean_absolute_error(self) -> float | None:
+        """Over the answers that are numbers, where all the right ones are; else None."""
+        wanted = [_number(target) for target in self.targets]
+        if any(number is None for number in wanted):
+            return None
+        pairs = [(_number(a), w) for a, w in zip(self.answers, wanted, strict=True)]
+        errors = [abs(a - w) for a, w in pairs if a is not None and w is not None]
+        return sum(errors) / len(errors) if errors else math.nan
+
+    @property
+    def not_a_number(self) -> int:
+        """Answers that are no number where one was due."""
+        if self.mean_absolute_error is None:
+            return 0
+        return sum(_number(answer) is None for answer in self.answers)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the scores, and how often each answer was given."""
+        interval = self.interval
+        scores: dict[str, Any] = {
+            "texts": len(self.targets),
+            "accuracy": self.accuracy,
+            "interval": [interval.low, interval.high],
+            "answers": dict(Counter(self.answers).most_common(10)),
+        }
+        if self.balanced_accuracy is not None:
+            scores["balanced_accuracy"] = self.balanced_accuracy
+        if self.mean_absolute_error is not None:
+            scores["mean_absolute_error"] = self.mean_absolute_error
+            scores["not_a_number"] = self.not_a_number
+        return scores
+
+
+def evaluate_answers(
+    model: Any,
+    tokenizer: Any,
+    examples: Sequence[Example],
+    *,
+    batch_size: int = 64,
+    max_new_tokens: int | None = None,
+    on_batch: Callable[[int], None] | None = None,
+) -> Evaluation:
+    """Ask a model every example's prompt, greedily, and keep its answers.
+
+    Args:
+        max_new_tokens: None for one more than the longest right answer has: an answer that goes
+            on beyond that is wrong however it ends. The paper uses 512.
+        on_batch: called with the number of texts done after each batch, for progress bars.
+    """
+    if not examples:
+        raise ValueError("expected at least one example to evaluate on, got none")
+    answers = greedy_answers(
+        model,
+        tokenizer,
+        [example.prompt for example in examples],
+        batch_size=batch_size,
+        max_new_tokens=max_new_tokens or _longest_answer(tokenizer, examples) + 1,
+        on_batch=on_batch,
+    )
+    return Evaluation(tuple(answers), tuple(example.answer for example in examples))
+
+
+def greedy_answers(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[str],
+    *,
+    max_new_tokens: int,
+    batch_size: int = 64,
+    on_batch: Callable[[int], None] | None = None,
+) -> list[str]:
+    """The greedy continuation of each prompt, special tokens and outer spaces removed.
+
+    The prompts are tokenised without the end-of-text token and without trailing space, as the
+    training texts are up to the answer.
+    """
+    import torch
+
+    answers: list[str] = []
+    with torch.inference_mode(), _generating(model), _left_padding(tokenizer):
+        for start in range(0, len(prompts), batch_size):
+            batch = tokenizer(
+                list(prompts[start : start + batch_size]), return_tensors="pt", padding=True
+            )
+            input_ids = batch["input_ids"].to(model.device)
+            generated = model.generate(
+                input_ids=input_ids,
+                attention_mask=batch["attention_mask"].to(model.device),
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                temperature=None,
+                top_p=None,
+                top_k=None,
+                pad_token_id=tokenizer.pad_token_id,
+                eos_token_id=tokenizer.eos_token_id,
+            )
+            new_tokens = generated[:, input_ids.shape[1] :]
+            answers += tokenizer.batch_decode(new_tokens, skip_special_tokens=True)
+            if on_batch is not None:
+                on_batch(len(answers))
+    return [answer.strip() for answer in answers]
+
+
+def same_answer(answer: str, target: str) -> bool:
+    """Equal as texts, or as numbers where both are."""
+    if answer.strip() == target.strip():
+        return True
+    number = _number(answer)
+    return number is not None and number == _number(target)
+
+
+def references(train: Sequence[Example], test: Sequence[Example]) -> dict[str, Evaluation]:
+    """What rules that learn nothing (or next to nothing) answer to the test texts.
+
+    For every task: the constant answer that is most frequent in training. For STG_E also: the
+    score computed from the spurious values alone, each inverted by hand into its cause; and a
+    table of the causal triples seen in training, the constant for the others.
+    """
+    targets = tuple(example.answer for example in test)
+    constant = Counter(example.answer for example in train).most_common(1)[0][0]
+    found = {f"always {constant}": Evaluation((constant,) * len(test), targets)}
+    if all(map(_is_stg_e, (*train, *test))):
+        table = {_causal_triple(example): example.answer for example in train}
+        looked_up = tuple(table.get(_causal_triple(example), constant) for example in test)
+        by_spurious = tuple(_answer_by_spurious(example) for example in test)
+        found["spurious values, inverted by hand"] = Evaluation(by_spurious, targets)
+        found["table of the causal triples seen"] = Evaluation(looked_up, targets)
+    return found
+
+
+def wilson_interval(successes: int, n: int) -> Interval:
+    """95% interval of a proportion (Wilson 1927).
+
+    >>> interval = wilson_interval(351, 400)
+    >>> round(interval.low, 3), round(interval.high, 3)
+    (0.842, 0.906)
+    """
+    from scipy.stats import binomtest
+
+    bounds = binomtest(successes, n).proportion_ci(0.95, method="wilson")
+    return Interval(float(bounds.low), float(bounds.high))
+
+
+def seed_interval(values: Sequence[float]) -> Interval:
+    """95% interval of the mean over seeds (Student's t); none for a single value."""
+    from scipy.stats import t
+
+    n = len(values)
+    if n < 2:
+        return Interval(None, None)
+    mean = sum(values) / n
+    variance = sum((value - mean) ** 2 for value in values) / (n - 1)
+    half = float(t.ppf(0.975, n - 1)) * math.sqrt(variance / n)
+    return Interval(mean - half, mean + half)
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _longest_answer(tokenizer: Any, examples: Sequence[Example]) -> int:
+    answers = [f" {answer}" for answer in {example.answer for example in examples}]
+    return max(len(ids) for ids in tokenizer(answers, add_special_tokens=False)["input_ids"])
+
+
+@contextmanager
+def _generating(model: Any) -> Any:
+    """Eval mode with a cache, and back."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
+
+
+@contextmanager
+def _left_padding(tokenizer: Any) -> Any:
+    side = tokenizer.padding_side
+    tokenizer.padding_side = "left"
+    try:
+        yield
+    finally:
+        tokenizer.padding_side = side
+
+
+def _is_stg_e(example: Example) -> bool:
+    read = read_factors(example.text)
+    return read is not None and read[0] is GAMES["STG_E"][0]
+
+
+def _values(example: Example) -> Mapping[str, float]:
+    read = read_factors(example.text)
+    assert read is not None, "only called on texts of the game"
+    return {name: value for name, (value, _) in read[1].items()}
+
+
+def _causal_triple(example: Example) -> tuple[float, ...]:
+    values = _values(example)
+    return tuple(values[name] for name in GAMES["STG_E"][0].named("causal"))
+
+
+def _answer_by_spurious(example: Example) -> str:
+    """The rule on causes guessed from their companions; rounding down lost half a unit on average."""
+    values = _values(example)
+    guessed = {
+        "Smoking": (values["Yellow fingers"] + 0.5) / 1.5,
+        "Weight": values["Clothing size"],
+        "Exercise": 2 * values["Hormones"] + 0.5,
+    }
+    answer: str = GAMES["STG_E"][0].answer(guessed)
+    return answer

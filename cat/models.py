@@ -1,0 +1,245 @@
+"""Models by name: embedded, fetched, from a local folder, or from the hub.
+
+| name | what it is |
+| --- | --- |
+| ``tiny``, ``tiny-word`` | embedded, fresh weights, to be trained in seconds (:mod:`cat.tiny`) |
+| ``tiny/plain``, ``tiny/alpha-20``, ... | the shipped trained checkpoints |
+| ``smollm2`` | SmolLM2-135M-Instruct, once fetched (:mod:`cat.smollm2`) |
+| a folder | a saved transformers model, or a PEFT adapter on its base |
+| anything else | a decoder on the Hugging Face hub, such as ``Qwen/Qwen2.5-1.5B`` |
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import socket
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from cat.smollm2 import smollm2_folder
+from cat.tiny import TINY_MODELS, tiny_model, tiny_tokenizer
+
+__all__ = [
+    "CHECKPOINTS",
+    "Placement",
+    "load_model",
+    "lora_config",
+    "model_names",
+    "place",
+    "tiny_tokenizer",
+]
+
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+def model_names() -> list[str]:
+    """The names that need no hub: embedded, shipped, fetched."""
+    shipped = sorted(f"tiny/{folder.name}" for folder in CHECKPOINTS.glob("*/"))
+    return [*TINY_MODELS, *shipped, "smollm2"]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a model runs and in which number format, each with the reason."""
+
+    device: str
+    dtype: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.device}, {self.dtype} ({self.reason})"
+
+
+def place(device: str = "auto", dtype: DtypeName = "auto") -> Placement:
+    """Choose device and dtype where they are "auto"; the reason is meant to be printed.
+
+    >>> print(place("cpu", "float32"))
+    cpu, float32 (both as asked)
+    """
+    import torch
+
+    reasons = []
+    if device == "auto":
+        if torch.cuda.is_available():
+            device = "cuda"
+            reasons.append(torch.cuda.get_device_name())
+        elif torch.backends.mps.is_available():
+            device = "mps"
+            reasons.append("Apple GPU")
+        else:
+            device = "cpu"
+            reasons.append("no CUDA")
+    elif device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"expected a CUDA device for {device!r}, this torch sees none: use cpu")
+    if dtype == "auto":
+        if device.startswith("cuda") and torch.cuda.is_bf16_supported():
+            dtype = "bfloat16"
+            reasons.append("bfloat16 is fast there")
+        else:
+            dtype = "float32"
+            reasons.append("float32 is exact and fast there")
+    elif dtype not in ("float32", "bfloat16", "float16"):
+        raise ValueError(f"expected dtype auto, float32, bfloat16 or float16, got {dtype!r}")
+    return Placement(device, dtype, "; ".join(reasons) or "both as asked")
+
+
+def load_model(name: str, *, placement: Placement | None = None, seed: int = 42) -> tuple[Any, Any]:
+    """(model, tokenizer), the model in eval mode on the chosen device.
+
+    Args:
+        name: see the table of this module.
+        placement: from :func:`place`; None for the CPU in float32.
+        seed: of the fresh weights of ``tiny`` and ``tiny-word``.
+
+    Raises:
+        ValueError: no such model, and what to do.
+
+    >>> model, tokenizer = load_model("tiny")
+    >>> sum(parameter.numel() for parameter in model.parameters())
+    77056
+    """
+    import torch
+
+    placement = placement or Placement("cpu", "float32", "default")
+    dtype = getattr(torch, placement.dtype)
+    if name in TINY_MODELS:
+        model, tokenizer = tiny_model(name, seed=seed).to(dtype), tiny_tokenizer(name)
+    else:
+        model, tokenizer = _load_saved(_resolve(name), dtype)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "left"  # what greedy answers in batches need
+    return model.to(placement.device).eval(), tokenizer
+
+
+def lora_config(model: Any, *, rank: int = 16, scale: int = 32, dropout: float = 0.05) -> Any:
+    """LoRA on the query, key, value and output projections of every layer.
+
+    LoRA on values or MLPs alone reaches attention only through the layers below, which leaves the
+    first layer's map where it was.
+    """
+    from peft import LoraConfig, TaskType
+
+    known = {name.rsplit(".", 1)[-1] for name, _ in model.named_modules()}
+    targets = next(
+        (
+            projections
+            for projections in (
+                ("q_proj", "k_proj", "v_proj", "o_proj"),
+                ("c_attn", "c_proj"),
+                ("query_key_value", "dense"),
+            )
+            if known.issuperset(projections)
+        ),
+        None,
+    )
+    if targets is None:
+        raise ValueError(
+            f"{type(model).__name__} names its attention projections in no way known here: "
+            "pass a peft.LoraConfig with target_modules of your own"
+        )
+    return LoraConfig(
+        r=rank,
+        lora_alpha=scale,
+        lora_dropout=dropout,
+        target_modules=list(targets),
+        task_type=TaskType.CAUSAL_LM,
+    )
+
+
+def _resolve(name: str) -> str:
+    """A folder or a hub name for everything that is not built from code."""
+    if name == "smollm2":
+        folder = smollm2_folder()
+        if not folder.is_dir():
+            raise ValueError("smollm2 was not fetched yet: run `cat-tune model fetch smollm2`")
+        return str(folder)
+    family, _, variant = name.partition("/")
+    if family == "tiny":
+        if not variant or not (CHECKPOINTS / variant).is_dir():
+            raise ValueError(f"no shipped checkpoint {name!r}; there are {model_names()}")
+        return str(CHECKPOINTS / variant)
+    return name
+
+
+def _load_saved(name: str, dtype: Any) -> tuple[Any, Any]:
+    from huggingface_hub import snapshot_download
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        name = str(folder)
+        if (folder / "adapter_config.json").is_file():
+            return _load_adapter(folder, dtype)
+        if not (folder / "config.json").is_file():
+            raise ValueError(_not_a_checkpoint(folder))
+    elif folder.exists() or name.startswith((".", "/", "~")):
+        raise ValueError(f"expected a folder with a saved model, got {name!r}")
+    try:
+        if not folder.is_dir() and not _hub_answers():
+            name = snapshot_download(name, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True)
+        return model, AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        if folder.is_dir():
+            raise ValueError(f"{folder} could not be read as a model: {error}") from error
+        raise ValueError(_not_found(name)) from error
+
+
+def _load_adapter(folder: Path, dtype: Any) -> tuple[Any, Any]:
+    from peft import PeftModel
+    from transformers import AutoTokenizer
+
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    base, tokenizer = load_model(
+        config["base_model_name_or_path"],
+        placement=Placement("cpu", str(dtype).removeprefix("torch."), "base of an adapter"),
+    )
+    if (folder / "tokenizer_config.json").is_file():
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    return PeftModel.from_pretrained(base, folder), tokenizer
+
+
+def _hub_answers(timeout: float = 3.0) -> bool:
+    """Whether the hub can be reached; without this look, its client retries for most of a minute.
+
+    Behind a proxy a plain connection tells nothing: then the client may try.
+    """
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    if urllib.request.getproxies():
+        return True
+    address = urlsplit(constants.ENDPOINT)
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        with socket.create_connection((address.hostname or "", port), timeout=timeout):
+            return True
+    except OSError:
+        return False
+
+
+def _not_a_checkpoint(folder: Path) -> str:
+    found = sorted(entry.name for entry in folder.iterdir())[:8]
+    inner = [f"{folder / n}" for n in found if (folder / n / "config.json").is_file()]
+    hint = f"; did you mean {inner[-1]}?" if inner else ""
+    return (
+        f"expected {folder} to hold a saved model (config.json and *.safetensors) or a PEFT "
+        f"adapter (adapter_config.json), it holds {found or 'nothing'}{hint}"
+    )
+
+
+def _not_found(name: str) -> str:
+    close = difflib.get_close_matches(name, model_names(), n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return (
+        f"no model {name!r}: it is none of {model_names()}, no folder, and the Hugging Face hub "
+        f"did not give it (is there a network? does the name exist? is it a safetensors decoder?)."
+        f"{hint} Without a network use 'tiny', or the path of a downloaded model."
+    )

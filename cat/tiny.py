@@ -1,0 +1,114 @@
+"""The embedded models: a Llama-shaped decoder small enough to train live, over STG_E's texts.
+
+``tiny`` reads each factor with its value as one token ("Smoking: 8"), so that nothing has to be
+bound and the effect of the loss shows within seconds. ``tiny-word`` is its harder twin: the name,
+the colon, the number and the comma are tokens, and the model must bind each name to its number.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from cat.stg import STG_E, STG_E_QUESTION
+
+__all__ = ["TINY_MODELS", "TinyShape", "tiny_model", "tiny_tokenizer"]
+
+PAD, EOS, UNKNOWN = "<pad>", "<eos>", "<unk>"
+ANSWERS = ("High Risk", "Low Risk", "Middle Risk")
+VALUES = range(0, 21)  # the games' values are 0..15; a few more for those who try
+
+
+@dataclass(frozen=True)
+class TinyShape:
+    """What distinguishes the embedded models."""
+
+    layers: int
+    factor_is_one_token: bool
+    width: int = 64
+    heads: int = 4
+    mlp_width: int = 256
+    max_tokens: int = 8192
+
+
+TINY_MODELS = {
+    "tiny": TinyShape(layers=1, factor_is_one_token=True),
+    "tiny-word": TinyShape(layers=2, factor_is_one_token=False),
+}
+
+
+def tiny_tokenizer(name: str = "tiny") -> Any:
+    """The word-level tokenizer of an embedded model, as a fast Hugging Face tokenizer.
+
+    >>> tiny_tokenizer().tokenize("Smoking: 8, Weight: 4 Answer: High Risk")
+    ['Smoking: 8', 'Weight: 4', 'Answer:', 'High Risk']
+    >>> tiny_tokenizer("tiny-word").tokenize("Smoking: 8, Weight: 4")
+    ['Smoking', ':', '8', ',', 'Weight', ':', '4']
+    """
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    shape = TINY_MODELS[name]
+    words = _vocabulary(shape)
+    tokens = [PAD, EOS, UNKNOWN, *words]
+    core = Tokenizer(
+        models.WordLevel({token: i for i, token in enumerate(tokens)}, unk_token=UNKNOWN)
+    )
+    # "tiny" has no use for commas; to "tiny-word" they are tokens, which may matter to it.
+    separators = r"[\s,]+" if shape.factor_is_one_token else r"\s+"
+    core.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(rf"{_any_of(words)}|[^\s,]+"), "isolated"),
+            pre_tokenizers.Split(Regex(rf"^{separators}$"), "removed"),
+        ]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        name_or_path=name,
+        pad_token=PAD,
+        eos_token=EOS,
+        unk_token=UNKNOWN,
+        model_max_length=shape.max_tokens,
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def tiny_model(name: str = "tiny", *, seed: int = 42) -> Any:
+    """An embedded model with fresh weights drawn from a seed; torch's own generator is untouched."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    shape = TINY_MODELS[name]
+    vocabulary = 3 + len(_vocabulary(shape))
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=shape.width,
+        intermediate_size=shape.mlp_width,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.heads,
+        max_position_embeddings=shape.max_tokens,
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        bos_token_id=None,
+        eos_token_id=1,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return LlamaForCausalLM(config)
+
+
+def _vocabulary(shape: TinyShape) -> list[str]:
+    sentences = re.findall(r"[^.]+\.", STG_E_QUESTION)
+    common = [*(sentence.strip() for sentence in sentences), "Answer:", *ANSWERS]
+    if shape.factor_is_one_token:
+        return common + [f"{name}: {value}" for name in STG_E.roles for value in VALUES]
+    return [*common, *STG_E.roles, ":", ",", *(str(value) for value in VALUES)]
+
+
+def _any_of(words: list[str]) -> str:
+    """A pattern that finds any of the words, whole: "Weight: 1" is not in "Weight: 10"."""
+    alternatives = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    return rf"(?:{alternatives})(?![0-9A-Za-z])"

@@ -1,0 +1,485 @@
+"""Fine-tuning with or without the Re-Attention loss, on transformers' Trainer.
+
+``L = L_next + gamma * L_attn`` with ``gamma = e^-epoch`` (Han et al. 2025, section 4.2). With
+``alpha`` left out the very same code is plain fine-tuning: the attention rows are not computed.
+
+>>> from cat.models import load_model
+>>> from cat.signals import Example
+>>> from cat.stg import annotate, stg_e
+>>> model, tokenizer = load_model("tiny")
+>>> examples = [annotate(Example.from_record(r)) for r in stg_e()["train_S"][:32]]
+>>> config = CATConfig(alpha=10.0, max_steps=2, output_dir="/tmp/cat-doctest", save_strategy="no")
+>>> trainer = CATTrainer(model, config, examples, tokenizer=tokenizer)
+>>> [record.step for record in trainer.steps()]
+[1, 2]
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from cat.alignment import Aligned, align_all
+from cat.batches import Collator, visible_keys
+from cat.evaluate import evaluate_answers
+from cat.handover import HandOver
+from cat.reattention import (
+    Form,
+    Reduction,
+    check_alpha,
+    count_valid_rows,
+    reattention_loss,
+    reattention_ratios,
+)
+from cat.rows import enable_rows, forward_with_rows
+from cat.signals import Example
+
+__all__ = ["CATConfig", "CATTrainer", "StepRecord", "gamma_at", "last_checkpoint"]
+
+
+@dataclass
+class CATConfig(TrainingArguments):
+    """transformers' TrainingArguments with the paper's defaults and the loss's own settings.
+
+    Paper (sections 4.2, 5.1, appendix F): AdamW, warm-up 0.1, cosine, learning rate 5e-5 (full) or
+    1e-4 (LoRA), 6 epochs on STG, gamma = e^-epoch, seed 42.
+    """
+
+    alpha: float | None = field(
+        default=None, metadata={"help": "ratio C/N to reach; leave out for plain fine-tuning"}
+    )
+    gamma: str = field(
+        default="epoch", metadata={"help": '"epoch" for e^-epoch (the paper) or a constant'}
+    )
+    form: Form = field(default="hinge", metadata={"help": "what a violating row costs"})
+    reduction: Reduction = field(
+        default="rows", metadata={"help": "rows (mean), sum (the paper's formula) or example"}
+    )
+    exclude_sink: bool = field(
+        default=False, metadata={"help": "leave the first token out of the ratio"}
+    )
+    answer_only: bool = field(
+        default=True, metadata={"help": "next-token loss on the answer, not on the prompt"}
+    )
+    max_length: int = field(default=512, metadata={"help": "tokens kept of a text"})
+    log_attention: bool = field(
+        default=False, metadata={"help": "also without alpha, compute and log the ratio C/N"}
+    )
+
+    learning_rate: float = field(default=5e-5, metadata={"help": "5e-5 full, 1e-4 LoRA"})
+    num_train_epochs: float = field(default=6.0, metadata={"help": "6 on STG, 4 downstream"})
+    per_device_train_batch_size: int = field(default=16, metadata={"help": "texts a step"})
+    per_device_eval_batch_size: int = field(default=64, metadata={"help": "texts a batch"})
+    warmup_steps: float = field(default=0.1, metadata={"help": "below 1: share of all steps"})
+    lr_scheduler_type: str = field(default="cosine", metadata={"help": "learning rate schedule"})
+    logging_steps: float = field(default=10, metadata={"help": "steps between two log lines"})
+    save_strategy: str = field(default="epoch", metadata={"help": "no, steps or epoch"})
+    save_total_limit: int | None = field(default=2, metadata={"help": "checkpoints kept"})
+    report_to: str | list[str] | None = field(default="none", metadata={"help": "trackers"})
+    disable_tqdm: bool | None = field(default=True, metadata={"help": "the CLI shows its own bar"})
+
+    def __post_init__(self) -> None:
+        if self.alpha is not None:
+            check_alpha(self.alpha)
+        gamma_at(self.gamma, epoch=0.0)
+        if self.max_length < 2:
+            raise ValueError(f"expected max_length of at least 2 tokens, got {self.max_length}")
+        self.remove_unused_columns = False  # rows and causes are columns of ours
+        super().__post_init__()
+        if self.uses_rows and self.gradient_checkpointing:
+            kwargs = dict(self.gradient_checkpointing_kwargs or {})
+            if kwargs.setdefault("use_reentrant", False):
+                raise ValueError(
+                    "reentrant gradient checkpointing gives attention rows without a gradient: "
+                    "set gradient_checkpointing_kwargs={'use_reentrant': False}"
+                )
+            self.gradient_checkpointing_kwargs = kwargs
+        if self.reduction == "example" and self.gradient_accumulation_steps > 1:
+            raise ValueError(
+                'reduction "example" divides by the violating examples of the batch, a number '
+                "known only after its forward pass: it needs gradient_accumulation_steps=1"
+            )
+
+    @property
+    def uses_rows(self) -> bool:
+        """Whether attention rows are computed at all."""
+        return self.alpha is not None or self.log_attention
+
+
+def gamma_at(gamma: str | float, epoch: float) -> float:
+    """The weight of the attention loss: e^-floor(epoch), or a constant.
+
+    >>> gamma_at("epoch", 1.7) == math.exp(-1), gamma_at("0.5", 3)
+    (True, 0.5)
+    """
+    if gamma == "epoch":
+        return math.exp(-math.floor(epoch))
+    try:
+        constant = float(gamma)
+    except ValueError:
+        constant = math.nan
+    if not math.isfinite(constant) or constant < 0:
+        raise ValueError(f'expected gamma "epoch" (e^-epoch) or a number >= 0, got {gamma!r}')
+    return constant
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What one optimizer step saw; the attention quantities are None in plain training.
+
+    ``ratio_mean`` is the mean of C/N over the valid rows, ``active_row_share`` the share of them
+    below alpha, ``causal_mass`` the mean attention mass on causes.
+    """
+
+    step: int
+    epoch: float
+    loss: float
+    lm_loss: float
+    attn_loss: float | None
+    gamma: float | None
+    ratio_mean: float | None
+    active_row_share: float | None
+    causal_mass: float | None
+    learning_rate: float
+    total_steps: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class CATTrainer(Trainer):
+    """Trains a decoder on examples with causal signals.
+
+    Args:
+        model: any decoder that :func:`cat.rows.enable_rows` accepts; full, or a PEFT model.
+        args: the settings.
+        train_examples: with their signals; aligned here, see :attr:`alignment_report`.
+        eval_examples: name -> examples, answered greedily whenever ``eval_strategy`` says so.
+        tokenizer: a fast tokenizer.
+        peft_config: wraps the model, for example :func:`cat.models.lora_config`.
+
+    Raises:
+        ValueError: ``alpha`` is set and no example has a supervised row.
+    """
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(
+        self,
+        model: nn.Module,
+        args: CATConfig,
+        train_examples: Sequence[Example],
+        eval_examples: Mapping[str, Sequence[Example]] | None = None,
+        *,
+        tokenizer: Any,
+        peft_config: Any = None,
+        callbacks: list[TrainerCallback] | None = None,
+    ) -> None:
+        if peft_config is not None:
+            from peft import get_peft_model
+
+            model = get_peft_model(model, peft_config)
+        aligned, self.alignment_report = align_all(
+            train_examples, tokenizer, max_length=args.max_length
+        )
+        _check_alignment(aligned, args, str(self.alignment_report))
+        if args.uses_rows:
+            enable_rows(model)
+        self.tokenizer = tokenizer
+        super().__init__(
+            model=model,
+            args=args,
+            train_dataset=aligned,
+            eval_dataset={name: list(e) for name, e in (eval_examples or {}).items()} or None,
+            data_collator=Collator(tokenizer.pad_token_id, answer_only=args.answer_only),
+            processing_class=tokenizer,
+            callbacks=callbacks,
+        )
+        self.model_accepts_loss_kwargs = True  # we divide by the whole step's tokens ourselves
+        self.records: list[StepRecord] = []
+        self._tally = _Tally()
+        self._stop_requested = False
+        self._on_record: HandOver[StepRecord] | None = None
+        self.add_callback(_EndOfStep(self))
+
+    # -- the objective ---------------------------------------------------------------------
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor | tuple[Tensor, Any]:
+        """L_next + gamma * L_attn of a (micro-)batch, each already divided by the whole step's
+        tokens or rows, so that the sum over micro-batches is the objective of one large batch."""
+        rows, causes = inputs["rows"], inputs["causes"]
+        forward = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+        attention = None
+        if self.args.uses_rows:
+            outputs, attention = forward_with_rows(model, rows=rows, use_cache=False, **forward)
+        else:
+            outputs = model(**forward, use_cache=False)
+        lm_loss = _next_token_loss(outputs.logits, inputs["labels"], num_items_in_batch)
+        # Gradients are averaged over processes; the divisors count all of them.
+        processes = self.accelerator.num_processes if num_items_in_batch is not None else 1
+        loss = lm_loss * processes
+        self._tally.add(lm_loss=lm_loss)
+        if attention is not None:
+            visible = visible_keys(rows, inputs["attention_mask"])
+            gamma = gamma_at(self.args.gamma, self.state.epoch or 0.0)
+            self._tally.count(attention, causes, visible, self.args)
+            if self.args.alpha is not None:
+                attn_loss = self._attention_loss(attention, causes, visible)
+                loss = loss + gamma * attn_loss * processes
+                self._tally.add(attn_loss=attn_loss)
+                self._tally.gamma = gamma
+        return (loss, outputs) if return_outputs else loss
+
+    def _attention_loss(self, attention: Tensor, causes: Tensor, visible: Tensor) -> Tensor:
+        reduction: Reduction = self.args.reduction
+        loss = reattention_loss(
+            attention,
+            causes,
+            self.args.alpha,
+            visible=visible,
+            form=self.args.form,
+            reduction="sum" if reduction == "rows" else reduction,
+            exclude_sink=self.args.exclude_sink,
+        )
+        return loss / max(self._step_rows, 1) if reduction == "rows" else loss
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[dict[str, Tensor]], num_batches: int, device: torch.device
+    ) -> tuple[list[dict[str, Tensor]], Tensor | int | None]:
+        """The micro-batches of one step; counts their valid rows beside their tokens."""
+        batches, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        if self.args.alpha is not None:
+            rows = sum(
+                count_valid_rows(
+                    batch["causes"],
+                    visible_keys(batch["rows"], batch["attention_mask"]),
+                    exclude_sink=self.args.exclude_sink,
+                )
+                for batch in batches
+            )
+            if self.accelerator.num_processes > 1:
+                rows = int(self.accelerator.gather(torch.tensor(rows, device=device)).sum())
+            self._step_rows = rows
+        return batches, num_items
+
+    # -- records, stopping, resuming ---------------------------------------------------------
+
+    def steps(self, resume_from: str | Path | None = None) -> Iterator[StepRecord]:
+        """Train, yielding a record after each optimizer step.
+
+        Training waits between two records, so that whoever iterates may change
+        ``trainer.args.alpha``, pause by not asking for the next, or stop by closing the generator
+        (leaving a ``for`` loop does): the run then ends at this step, with a checkpoint unless
+        ``save_strategy`` is "no".
+        """
+        self._on_record = HandOver()
+        device = self.args.device
+
+        def run() -> None:
+            if device.type == "cuda":
+                torch.cuda.set_device(device)  # a thread has its own current device
+            self.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+
+        try:
+            yield from self._on_record.iterate(run, on_close=self.request_stop)
+        finally:
+            self._on_record = None
+
+    def request_stop(self) -> None:
+        """Ask a running training to end after the current step, leaving a checkpoint."""
+        self._stop_requested = True
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """As transformers' Trainer, but Ctrl-C ends the run after the current step and leaves a
+        checkpoint; a second Ctrl-C ends it at once."""
+        self._stop_requested = False
+        with self._interrupt_at_step_end() as interrupted:
+            result = super().train(*args, **kwargs)
+        if interrupted:
+            raise KeyboardInterrupt(self.where_it_stopped())
+        return result
+
+    def where_it_stopped(self) -> str:
+        """For the message after an interrupt."""
+        checkpoint = last_checkpoint(self.args.output_dir)
+        where = f"checkpoint: {checkpoint}" if checkpoint else "no checkpoint (save_strategy: no)"
+        return f"stopped after step {self.state.global_step} of {self.state.max_steps}; {where}"
+
+    @contextmanager
+    def _interrupt_at_step_end(self) -> Iterator[list[int]]:
+        """Within: the first SIGINT asks for a stop and is noted in the list that is yielded."""
+        received: list[int] = []
+        if threading.current_thread() is not threading.main_thread():
+            yield received  # a thread gets no signals; whoever started it does
+            return
+
+        def on_interrupt(number: int, frame: FrameType | None) -> None:
+            if received:
+                raise KeyboardInterrupt
+            received.append(number)
+            self.request_stop()
+
+        before = signal.signal(signal.SIGINT, on_interrupt)
+        try:
+            yield received
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _step_ended(self) -> None:
+        record = self._tally.record(self)
+        self._tally = _Tally()
+        self.records.append(record)
+        if self._on_record is not None:
+            self._on_record.give(record)
+        if self._stop_requested:
+            self.control.should_training_stop = True
+            self.control.should_save = self.args.save_strategy != "no"
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Adds the step's loss terms and attention quantities to each training log line."""
+        if "loss" in logs and self.records:
+            last = self.records[-1].to_dict()
+            names = ("lm_loss", "attn_loss", "gamma")
+            names += ("ratio_mean", "active_row_share", "causal_mass")
+            logs.update({name: last[name] for name in names if last[name] is not None})
+        super().log(logs, start_time)
+
+    # -- evaluation --------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        eval_dataset: Mapping[str, Sequence[Example]] | Sequence[Example] | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, float]:
+        """Greedy answers to the evaluation examples: accuracy for each named set."""
+        eval_dataset = eval_dataset if eval_dataset is not None else self.eval_dataset
+        if not eval_dataset:
+            raise ValueError("expected examples to evaluate on: pass eval_examples={'iid': [...]}")
+        sets = eval_dataset if isinstance(eval_dataset, Mapping) else {"": eval_dataset}
+        metrics: dict[str, float] = {}
+        for name, examples in sets.items():
+            prefix = f"{metric_key_prefix}_{name}" if name else metric_key_prefix
+            evaluation = evaluate_answers(
+                self.accelerator.unwrap_model(self.model),
+                self.tokenizer,
+                examples,
+                batch_size=self.args.per_device_eval_batch_size,
+            )
+            metrics[f"{prefix}_accuracy"] = evaluation.accuracy
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
+
+
+def last_checkpoint(output_dir: str | Path) -> Path | None:
+    """The newest complete checkpoint of a run; one whose writing was cut off does not count.
+
+    The trainer writes ``trainer_state.json`` last, so a checkpoint with a readable one is whole.
+    """
+    folders = sorted(
+        Path(output_dir).glob("checkpoint-*"), key=lambda f: int(f.name.rsplit("-", 1)[1])
+    )
+    for folder in reversed(folders):
+        try:
+            json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        return folder
+    return None
+
+
+def _check_alignment(aligned: Sequence[Aligned], args: CATConfig, report: str) -> None:
+    if not aligned:
+        raise ValueError("expected at least one training example, got none")
+    if args.alpha is not None and not any(item.rows for item in aligned):
+        raise ValueError(
+            "alpha is set, but no example has a supervised row: the signals could not be aligned. "
+            f"Leave alpha out for plain fine-tuning, or mend the signals.\n{report}"
+        )
+    if all(item.answer_start >= len(item.input_ids) for item in aligned):
+        raise ValueError(
+            f"no answer fits under max_length={args.max_length} tokens: raise max_length"
+        )
+
+
+def _next_token_loss(logits: Tensor, labels: Tensor, num_items: Tensor | int | None) -> Tensor:
+    """Cross-entropy of each label given the logits one position before; float32."""
+    predicted = logits[:, :-1].flatten(0, 1)  # (batch * key, vocabulary)
+    wanted = labels[:, 1:].flatten()
+    kept = wanted != -100
+    total = nn.functional.cross_entropy(predicted[kept].float(), wanted[kept], reduction="sum")
+    return total / (num_items if num_items is not None else kept.sum().clamp_min(1))
+
+
+class _Tally:
+    """Sums over the micro-batches of one step."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.gamma: float | None = None
+
+    def add(self, **terms: Tensor) -> None:
+        for name, term in terms.items():
+            self.sums[name] = self.sums.get(name, torch.zeros_like(term)) + term.detach()
+
+    def count(self, attention: Tensor, causes: Tensor, visible: Tensor, args: CATConfig) -> None:
+        ratios = reattention_ratios(
+            attention.detach(), causes, visible=visible, exclude_sink=args.exclude_sink
+        )
+        self.add(
+            rows=ratios.valid.sum(), ratio=ratios.ratio.sum(), mass=ratios.causal_mass.sum()
+        )
+        if args.alpha is not None:
+            self.add(active=ratios.active(args.alpha).sum())
+
+    def record(self, trainer: CATTrainer) -> StepRecord:
+        sums = {name: float(value) for name, value in self.sums.items()}
+        rows = sums.get("rows", 0.0)
+
+        def per_row(name: str) -> float | None:
+            return sums[name] / rows if rows and name in sums else None
+
+        attn_loss, gamma = sums.get("attn_loss"), self.gamma
+        return StepRecord(
+            step=trainer.state.global_step,
+            epoch=round(trainer.state.epoch or 0.0, 6),
+            loss=sums["lm_loss"] + (gamma or 0.0) * (attn_loss or 0.0),
+            lm_loss=sums["lm_loss"],
+            attn_loss=attn_loss,
+            gamma=gamma,
+            ratio_mean=per_row("ratio"),
+            active_row_share=per_row("active"),
+            causal_mass=per_row("mass"),
+            learning_rate=trainer._get_learning_rate(),
+            total_steps=trainer.state.max_steps,
+        )
+
+
+class _EndOfStep(TrainerCallback):
+    def __init__(self, trainer: CATTrainer) -> None:
+        self.trainer = trainer
+
+    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+        self.trainer._step_ended()

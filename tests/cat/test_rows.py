@@ -1,0 +1,501 @@
+"""`cat.rows` against whole eager maps: values and every parameter's gradient, model by model."""
+
+from __future__ import annotations
+
+import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import (
+    AutoModelForCausalLM,
+    BertConfig,
+    BertForMaskedLM,
+    BloomConfig,
+    DynamicCache,
+    Gemma2Config,
+    GPT2Config,
+    GptOssConfig,
+    LlamaConfig,
+    MistralConfig,
+    PreTrainedModel,
+    Qwen2Config,
+    Qwen3Config,
+)
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+import cat.rows
+from cat.rows import (
+    ATTENTION,
+    UnsupportedModelError,
+    attention_rows,
+    disable_rows,
+    enable_rows,
+    forward_with_rows,
+)
+
+# peft 0.21 reads a property that transformers 5.23 has renamed.
+peft_warns = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
+# Dynamo looks at .grad of the tensors with which a graph begins, leaf or not.
+dynamo_warns = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a l")
+
+BATCH, LENGTH, VOCAB = 3, 12, 40
+TOLERANCE = {"atol": 1e-5, "rtol": 1e-5}
+
+# A wide initialisation: near-uniform attention would pass with the wrong scale, mask or head order.
+LLAMA_LIKE = {
+    "vocab_size": VOCAB,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "initializer_range": 0.2,
+    "pad_token_id": 0,
+}
+CONFIGS = {
+    "llama": LlamaConfig(**LLAMA_LIKE),
+    "qwen2": Qwen2Config(**LLAMA_LIKE),
+    "qwen3": Qwen3Config(**LLAMA_LIKE, head_dim=16),
+    "mistral": MistralConfig(**LLAMA_LIKE, sliding_window=4),
+    "gpt2": GPT2Config(
+        vocab_size=VOCAB,
+        n_embd=32,
+        n_layer=3,
+        n_head=4,
+        n_positions=LENGTH,
+        initializer_range=0.2,
+        attn_pdrop=0.0,
+        embd_pdrop=0.0,
+        resid_pdrop=0.0,
+        pad_token_id=0,
+    ),
+}
+REAL_TOKENS = (LENGTH, 9, 5)  # of each text; the rest is padding
+ROWS = torch.tensor([[0, 3, 11], [10, 4, -1], [4, 7, 8]])  # some lie on padding, on either side
+
+
+def build(config: Any) -> PreTrainedModel:
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(copy.deepcopy(config), attn_implementation="sdpa")
+    return model.train()
+
+
+def texts(padding: str | None = None) -> dict[str, Tensor]:
+    """A batch with labels: -100 on padding, and on a token that padding would have to predict."""
+    generator = torch.Generator().manual_seed(1)
+    input_ids = torch.randint(1, VOCAB, (BATCH, LENGTH), generator=generator)
+    if padding is None:
+        return {"input_ids": input_ids, "labels": input_ids}
+    position = torch.arange(LENGTH)
+    if padding == "left":
+        position = position.flip(0)
+    attention_mask = (position < torch.tensor(REAL_TOKENS)[:, None]).long()
+    predicted = attention_mask * attention_mask.roll(1, dims=1)
+    return {
+        "input_ids": input_ids * attention_mask,
+        "attention_mask": attention_mask,
+        "labels": input_ids.masked_fill(predicted == 0, -100),
+    }
+
+
+def eager_rows(model: nn.Module, rows: Tensor, batch: dict[str, Tensor]) -> tuple[Any, Tensor]:
+    """The oracle: whole maps from eager attention, averaged, then indexed one row at a time."""
+    outputs = model(**batch, output_attentions=True, use_cache=False)
+    mean_map = torch.stack(outputs.attentions).mean(dim=(0, 2))  # (batch, query, key)
+    mask = batch.get("attention_mask")
+    attention = mean_map.new_zeros(*rows.shape, mean_map.shape[-1])
+    for text, text_rows in enumerate(rows.tolist()):
+        for slot, row in enumerate(text_rows):
+            padded = mask is not None and mask.ndim == 2 and not mask[text, row]
+            if row >= 0 and not padded:
+                attention[text, slot] = mean_map[text, row]
+    return outputs, attention
+
+
+def eager_copy(model: PreTrainedModel) -> PreTrainedModel:
+    oracle = copy.deepcopy(model)
+    oracle.set_attn_implementation("eager")
+    return oracle
+
+
+def mixed_loss(lm_loss: Tensor, attention: Tensor) -> Tensor:
+    """The LM loss and a term, different for every entry, through which rows send gradients."""
+    generator = torch.Generator().manual_seed(2)
+    pull = torch.randn(attention.shape, generator=generator)
+    return lm_loss + (pull * attention).sum() + attention.square().sum()
+
+
+def gradients(model: nn.Module) -> dict[str, Tensor]:
+    """By the parameter's own name: torch.compile puts a prefix before it."""
+    return {
+        name.removeprefix("_orig_mod."): parameter.grad
+        for name, parameter in model.named_parameters()
+        if parameter.grad is not None
+    }
+
+
+def assert_same_training_step(
+    model: nn.Module, oracle: nn.Module, batch: dict[str, Tensor], rows: Tensor = ROWS
+) -> None:
+    """Loss, rows and all gradients of `model` are those of the eager `oracle`."""
+    outputs, attention = forward_with_rows(model, rows=rows, **batch)
+    expected_outputs, expected = eager_rows(oracle, rows, batch)
+    mixed_loss(outputs.loss, attention).backward()
+    mixed_loss(expected_outputs.loss, expected).backward()
+
+    torch.testing.assert_close(outputs.loss, expected_outputs.loss, **TOLERANCE)
+    torch.testing.assert_close(attention, expected, **TOLERANCE)
+    torch.testing.assert_close(gradients(model), gradients(oracle), **TOLERANCE)
+
+
+# --- values and gradients -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("padding", [None, "left", "right"])
+@pytest.mark.parametrize("family", CONFIGS)
+def test_equals_eager(family: str, padding: str | None) -> None:
+    model = build(CONFIGS[family])
+    oracle = eager_copy(model)
+    enable_rows(model)
+    assert_same_training_step(model, oracle, texts(padding))
+
+
+def test_rows_alone_reach_the_queries_and_keys_of_every_layer() -> None:
+    """So the comparisons above are not met by the LM loss alone."""
+    model = build(CONFIGS["llama"])
+    enable_rows(model)
+    _, attention = forward_with_rows(model, rows=ROWS, **texts())
+    mixed_loss(torch.tensor(0.0), attention).backward()
+    for layer in model.model.layers:
+        for projection in (layer.self_attn.q_proj, layer.self_attn.k_proj):
+            assert projection.weight.grad.abs().max() > 1e-2
+
+
+def test_sliding_window_hides_distant_keys() -> None:
+    model = build(CONFIGS["mistral"])
+    attention = attention_rows(model, texts()["input_ids"], None, torch.full((BATCH, 1), 9))
+    assert torch.equal(attention[0, 0] > 0, torch.tensor([6 <= key <= 9 for key in range(LENGTH)]))
+
+
+@pytest.mark.parametrize("hidden", [float("-inf"), torch.finfo(torch.float32).min])
+def test_additive_mask_with_a_bias_for_each_head(hidden: float) -> None:
+    model = build(CONFIGS["llama"])
+    oracle = eager_copy(model)
+    enable_rows(model)
+    slopes = torch.tensor([0.1, 0.5, 1.0, 2.0]).view(1, 4, 1, 1)
+    distance = torch.arange(LENGTH)[:, None] - torch.arange(LENGTH)
+    bias = (-slopes * distance).masked_fill(distance < 0, hidden)  # (1, head, query, key)
+    batch = {**texts(), "attention_mask": bias.expand(BATCH, -1, -1, -1)}
+    assert_same_training_step(model, oracle, batch)
+
+
+def test_one_token_attends_to_itself() -> None:
+    model = build(CONFIGS["llama"])
+    attention = attention_rows(model, torch.tensor([[5]]), None, torch.tensor([[0]]))
+    torch.testing.assert_close(attention, torch.ones(1, 1, 1))
+
+
+def test_no_rows_at_all() -> None:
+    model = build(CONFIGS["llama"])
+    rows = torch.empty(BATCH, 0, dtype=torch.long)
+    assert attention_rows(model, texts()["input_ids"], None, rows).shape == (BATCH, 0, LENGTH)
+
+
+# --- rows that are not there ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("padding", ["left", "right"])
+def test_rows_on_padding_are_zero_and_send_no_gradient(padding: str) -> None:
+    model = build(CONFIGS["llama"])
+    batch = texts(padding)
+    on_padding = 0 if padding == "left" else LENGTH - 1
+    rows = torch.tensor([[-1, -1], [on_padding, -1], [-1, on_padding]])
+    attention = attention_rows(model, batch["input_ids"], batch["attention_mask"], rows)
+    assert torch.equal(attention, torch.zeros(BATCH, 2, LENGTH))
+    mixed_loss(torch.tensor(0.0), attention).backward()
+    assert all((gradient == 0).all() for gradient in gradients(model).values())  # nor NaN
+
+
+def test_gradients_are_finite_beside_padded_rows() -> None:
+    model = build(CONFIGS["llama"])
+    enable_rows(model)
+    outputs, attention = forward_with_rows(model, rows=ROWS, **texts("left"))
+    mixed_loss(outputs.loss, attention).backward()
+    assert all(gradient.isfinite().all() for gradient in gradients(model).values())
+
+
+# --- other ways to run the model ------------------------------------------------------------------
+
+
+@peft_warns
+def test_peft_lora() -> None:
+    from peft import LoraConfig, get_peft_model
+
+    base = build(CONFIGS["llama"])
+    lora = LoraConfig(r=4, target_modules=["q_proj", "k_proj", "v_proj", "o_proj"])
+    model = get_peft_model(base, lora)
+    torch.manual_seed(3)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:  # zero at first: the adapter would not matter
+            nn.init.normal_(parameter, std=0.2)
+    oracle = copy.deepcopy(model)
+    oracle.get_base_model().set_attn_implementation("eager")
+    enable_rows(model)
+    assert_same_training_step(model, oracle, texts("left"))
+    assert all("lora" in name for name in gradients(model))
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_gradient_checkpointing(family: str) -> None:
+    model = build(CONFIGS[family])
+    oracle = eager_copy(model)
+    enable_rows(model)
+    model.activation_checkpointing_enable({"use_reentrant": False})
+    assert_same_training_step(model, oracle, texts("left"))
+    queries = "q_proj.weight" if family == "llama" else "c_attn.weight"
+    assert all(g.abs().max() > 1e-2 for name, g in gradients(model).items() if queries in name)
+
+
+@dynamo_warns
+@pytest.mark.parametrize("compiled_before", [False, True], ids=["enabled first", "compiled first"])
+def test_torch_compile(compiled_before: bool) -> None:
+    model = build(CONFIGS["llama"])
+    oracle = eager_copy(model)
+    compiled = torch.compile(model, backend="aot_eager")
+    if compiled_before:
+        compiled(**texts("left"), use_cache=False)
+    enable_rows(compiled)
+    assert_same_training_step(compiled, oracle, texts("left"))
+
+
+def test_bf16_autocast_leaves_rows_in_float32() -> None:
+    model = build(CONFIGS["llama"])
+    enable_rows(model)
+    with torch.autocast("cpu", torch.bfloat16):
+        _, attention = forward_with_rows(model, rows=ROWS.clamp(min=0), **texts())
+    assert attention.dtype == torch.float32
+    torch.testing.assert_close(attention.sum(-1), torch.ones(ROWS.shape), atol=1e-6, rtol=0)
+
+
+def test_rows_are_taken_before_dropout() -> None:
+    config = LlamaConfig(**{**LLAMA_LIKE, "num_hidden_layers": 1}, attention_dropout=0.5)
+    model = build(config)
+    input_ids = texts()["input_ids"]
+    dropped = attention_rows(model.train(), input_ids, None, ROWS)
+    assert torch.equal(dropped, attention_rows(model.eval(), input_ids, None, ROWS))
+
+
+class ShapeLog(TorchDispatchMode):
+    """The shapes of all tensors that operations return."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes: set[tuple[int, ...]] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        tensors = out if isinstance(out, tuple | list) else [out]
+        self.shapes |= {tuple(tensor.shape) for tensor in tensors if isinstance(tensor, Tensor)}
+        return out
+
+
+def test_never_makes_a_whole_map() -> None:
+    """Forward and backward; one key head a query head, which the fused CPU kernel needs."""
+    model = build(LlamaConfig(**{**LLAMA_LIKE, "num_key_value_heads": 4}))
+    enable_rows(model)
+    with ShapeLog() as log:
+        outputs, attention = forward_with_rows(model, rows=ROWS, **texts())
+        mixed_loss(outputs.loss, attention).backward()
+    assert (BATCH, 4, ROWS.shape[1], LENGTH) in log.shapes
+    assert not [shape for shape in log.shapes if shape[-2:] == (LENGTH, LENGTH)]
+
+
+def test_rows_of_every_layer_come_in_attentions() -> None:
+    model = build(CONFIGS["gpt2"])
+    enable_rows(model)
+    outputs, attention = forward_with_rows(model, rows=ROWS, **texts())
+    assert len(outputs.attentions) == 3
+    torch.testing.assert_close(torch.stack(outputs.attentions).mean(0), attention)
+
+
+# --- switching on and off -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", ["sdpa", "eager"])
+def test_disable_gives_back_what_was_set(before: str) -> None:
+    model = build(CONFIGS["llama"])
+    model.set_attn_implementation(before)
+    enable_rows(model)
+    enable_rows(model)  # twice is once
+    assert model.config._attn_implementation == ATTENTION
+    disable_rows(model)
+    disable_rows(model)
+    assert model.config._attn_implementation == before
+
+
+def test_attention_rows_enables_for_the_call_only() -> None:
+    model = build(CONFIGS["llama"])
+    attention_rows(model, texts()["input_ids"], None, ROWS)
+    assert model.config._attn_implementation == "sdpa"
+    with pytest.raises(ValueError, match="expected rows in"):
+        attention_rows(model, texts()["input_ids"], None, torch.full((BATCH, 1), LENGTH))
+    assert model.config._attn_implementation == "sdpa"
+    enable_rows(model)
+    attention_rows(model, texts()["input_ids"], None, ROWS)
+    assert model.config._attn_implementation == ATTENTION
+
+
+def test_an_enabled_model_generates_as_before() -> None:
+    model = build(CONFIGS["llama"]).eval()
+    batch = {name: texts("left")[name] for name in ("input_ids", "attention_mask")}
+    before = model.generate(**batch, max_new_tokens=4, do_sample=False)
+    enable_rows(model)
+    assert torch.equal(model.generate(**batch, max_new_tokens=4, do_sample=False), before)
+
+
+def test_import_leaves_transformers_out() -> None:
+    code = "import sys, cat.rows; assert 'transformers' not in sys.modules"
+    root = Path(cat.rows.__file__).parents[1]
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(root)}
+    )
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+def test_refuses_softcapping() -> None:
+    model = AutoModelForCausalLM.from_config(Gemma2Config(**LLAMA_LIKE, head_dim=8))
+    with pytest.raises(UnsupportedModelError, match=r"attn_logit_softcapping=50\.0.*eager"):
+        enable_rows(model)
+
+
+def test_refuses_learned_attention_sinks() -> None:
+    config = GptOssConfig(**LLAMA_LIKE, head_dim=8, num_local_experts=2, num_experts_per_tok=1)
+    with pytest.raises(UnsupportedModelError, match=r"attention sink, '.*self_attn\.sinks'"):
+        enable_rows(AutoModelForCausalLM.from_config(config))
+
+
+@pytest.mark.parametrize("name", ["s_aux", "position_bias"])
+def test_refuses_weights_changed_after_the_product(name: str) -> None:
+    """Whatever the model is called: the attention function sees the argument."""
+    model = build(CONFIGS["llama"])
+    enable_rows(model)
+    layer = model.model.layers[0].self_attn
+    heads = torch.zeros(1, 4, 2, 8)
+    with pytest.raises(UnsupportedModelError, match=f"weights changed by '{name}'"):
+        ALL_ATTENTION_FUNCTIONS[ATTENTION](layer, heads, heads, heads, None, **{name: heads})
+
+
+def test_refuses_models_without_the_attention_interface() -> None:
+    config = BloomConfig(vocab_size=VOCAB, hidden_size=32, n_layer=2, n_head=4)
+    with pytest.raises(UnsupportedModelError, match=r"Bloom.*attention interface"):
+        enable_rows(AutoModelForCausalLM.from_config(config))
+
+
+def test_refuses_encoders() -> None:
+    small = {k: v for k, v in LLAMA_LIKE.items() if k != "num_key_value_heads"}
+    with pytest.raises(UnsupportedModelError, match=r"causal decoder, came is_causal=False in"):
+        enable_rows(BertForMaskedLM(BertConfig(**small)))
+
+
+def test_refuses_a_decoder_made_bidirectional() -> None:
+    model = build(CONFIGS["llama"])
+    model.config.is_causal = False
+    with pytest.raises(UnsupportedModelError, match="causal decoder"):
+        enable_rows(model)
+
+
+def test_refuses_is_causal_false_at_a_call() -> None:
+    model = build(CONFIGS["llama"])
+    enable_rows(model)
+    with pytest.raises(ValueError, match="came is_causal=False"):
+        forward_with_rows(model, rows=ROWS, **texts(), is_causal=False)
+
+
+def test_refuses_what_is_no_transformers_model() -> None:
+    with pytest.raises(UnsupportedModelError, match="Linear: expected a model from transformers"):
+        enable_rows(nn.Linear(2, 2))
+
+
+def test_refuses_whole_maps_in_the_config() -> None:
+    model = build(CONFIGS["llama"])
+    model.set_attn_implementation("eager")
+    model.config.output_attentions = True
+    with pytest.raises(ValueError, match=r"expected config\.output_attentions=False"):
+        enable_rows(model)
+
+
+def test_refuses_reentrant_checkpointing() -> None:
+    model = build(CONFIGS["llama"])
+    model.activation_checkpointing_enable({"use_reentrant": True})
+    with pytest.raises(ValueError, match=r"came use_reentrant=True.*\"use_reentrant\": False"):
+        enable_rows(model)
+
+
+def test_refuses_reentrant_checkpointing_switched_on_later() -> None:
+    model = build(CONFIGS["llama"])
+    enable_rows(model)
+    model.activation_checkpointing_enable({"use_reentrant": True})
+    with pytest.raises(ValueError, match="came use_reentrant=True"):
+        forward_with_rows(model, rows=ROWS, **texts())
+
+
+def test_refuses_to_restore_before_checkpointed_layers_run_again() -> None:
+    model = build(CONFIGS["llama"])
+    model.activation_checkpointing_enable({"use_reentrant": False})
+    with pytest.raises(ValueError, match=r"to last until backward.*Call enable_rows"):
+        attention_rows(model, texts()["input_ids"], None, ROWS)
+
+
+def test_refuses_cached_keys() -> None:
+    model = build(CONFIGS["llama"])
+    enable_rows(model)
+    cache = DynamicCache(config=model.config)
+    input_ids = texts()["input_ids"]
+    model(input_ids=input_ids[:, :4], past_key_values=cache, use_cache=True)
+    with pytest.raises(ValueError, match=r"came 12 keys and 8 queries.*without past_key_values"):
+        forward_with_rows(
+            model, rows=ROWS.clamp(max=3), input_ids=input_ids[:, 4:], past_key_values=cache
+        )
+
+
+@peft_warns
+def test_refuses_prompt_tuning() -> None:
+    """Virtual tokens before the text would shift rows and keys."""
+    from peft import PromptTuningConfig, get_peft_model
+
+    prompt = PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=2)
+    model = get_peft_model(build(CONFIGS["llama"]), prompt)
+    enable_rows(model)
+    with pytest.raises(UnsupportedModelError, match="prompt tuning"):
+        forward_with_rows(model, rows=ROWS, input_ids=texts()["input_ids"])
+
+
+def test_refuses_a_model_that_is_not_enabled() -> None:
+    with pytest.raises(ValueError, match=r"came 'sdpa'. Call enable_rows\(model\) first"):
+        forward_with_rows(build(CONFIGS["llama"]), rows=ROWS, **texts())
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (torch.full((BATCH, 1), LENGTH), r"rows in -1\.\.11 for a text of 12 tokens, came 12"),
+        (torch.full((BATCH, 1), -2), r"rows in -1\.\.11 for a text of 12 tokens, came -2"),
+        (torch.zeros(BATCH, dtype=torch.long), r"shape \(3, row\), came torch\.int64 \(3,\)"),
+        (torch.zeros(1, 2, dtype=torch.long), r"shape \(3, row\), came torch\.int64 \(1, 2\)"),
+        (torch.zeros(BATCH, 2), r"integer rows .* came torch\.float32"),
+    ],
+)
+def test_refuses_bad_rows(rows: Tensor, message: str) -> None:
+    model = build(CONFIGS["llama"])
+    enable_rows(model)
+    with pytest.raises(ValueError, match=message):
+        forward_with_rows(model, rows=rows, **texts())
