@@ -15,9 +15,11 @@ import difflib
 import json
 import socket
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 from cat.smollm2 import smollm2_folder
@@ -27,6 +29,7 @@ __all__ = [
     "CHECKPOINTS",
     "Placement",
     "load_model",
+    "load_tokenizer",
     "lora_config",
     "model_names",
     "place",
@@ -34,7 +37,7 @@ __all__ = [
 ]
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
-DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
+MODEL_FILES = ("config.json", "adapter_config.json")
 
 
 def model_names() -> list[str]:
@@ -55,7 +58,7 @@ class Placement:
         return f"{self.device}, {self.dtype} ({self.reason})"
 
 
-def place(device: str = "auto", dtype: DtypeName = "auto") -> Placement:
+def place(device: str = "auto", dtype: str = "auto") -> Placement:
     """Choose device and dtype where they are "auto"; the reason is meant to be printed.
 
     >>> print(place("cpu", "float32"))
@@ -110,11 +113,21 @@ def load_model(name: str, *, placement: Placement | None = None, seed: int = 42)
     if name in TINY_MODELS:
         model, tokenizer = tiny_model(name, seed=seed).to(dtype), tiny_tokenizer(name)
     else:
-        model, tokenizer = _load_saved(_resolve(name), dtype)
+        model, tokenizer = _load_saved(name, dtype)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "left"  # what greedy answers in batches need
     return model.to(placement.device).eval(), tokenizer
+
+
+def load_tokenizer(name: str) -> Any:
+    """A model's tokenizer alone, by the same names."""
+    if name in TINY_MODELS:
+        return tiny_tokenizer(name)
+    from transformers import AutoTokenizer
+
+    with _explained(name) as source:
+        return AutoTokenizer.from_pretrained(source)
 
 
 def lora_config(model: Any, *, rank: int = 16, scale: int = 32, dropout: float = 0.05) -> Any:
@@ -167,28 +180,36 @@ def _resolve(name: str) -> str:
     return name
 
 
-def _load_saved(name: str, dtype: Any) -> tuple[Any, Any]:
+@contextmanager
+def _explained(name: str) -> Iterator[str]:
+    """Within: the folder or hub name to load from; what fails is told in the user's terms."""
     from huggingface_hub import snapshot_download
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        name = str(folder)
-        if (folder / "adapter_config.json").is_file():
-            return _load_adapter(folder, dtype)
-        if not (folder / "config.json").is_file():
-            raise ValueError(_not_a_checkpoint(folder))
-    elif folder.exists() or name.startswith((".", "/", "~")):
+    source = _resolve(name)
+    folder = Path(source).expanduser()
+    if not folder.is_dir() and (folder.exists() or name.startswith((".", "/", "~"))):
         raise ValueError(f"expected a folder with a saved model, got {name!r}")
+    if folder.is_dir() and not any((folder / file).is_file() for file in MODEL_FILES):
+        raise ValueError(_not_a_checkpoint(folder))
     try:
-        if not folder.is_dir() and not _hub_answers():
-            name = snapshot_download(name, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True)
-        return model, AutoTokenizer.from_pretrained(name)
+        if folder.is_dir():
+            yield str(folder)
+        else:
+            yield source if _hub_answers() else snapshot_download(source, local_files_only=True)
     except (OSError, ValueError) as error:
         if folder.is_dir():
             raise ValueError(f"{folder} could not be read as a model: {error}") from error
         raise ValueError(_not_found(name)) from error
+
+
+def _load_saved(name: str, dtype: Any) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    with _explained(name) as source:
+        if (Path(source) / "adapter_config.json").is_file():
+            return _load_adapter(Path(source), dtype)
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, use_safetensors=True)
+        return model, AutoTokenizer.from_pretrained(source)
 
 
 def _load_adapter(folder: Path, dtype: Any) -> tuple[Any, Any]:

@@ -107,8 +107,9 @@ def forward_with_rows(model: nn.Module, *, rows: Tensor, **inputs: Any) -> tuple
         (by a (batch, key) `attention_mask`) is all zeros and sends no gradient.
 
     Raises:
-        ValueError: the model is not enabled, rows have a wrong shape or are out of range, keys are
-            cached, or gradient checkpointing is reentrant.
+        ValueError: the model is not enabled, no tokens came, rows have a wrong shape or are out of
+            range, keys are cached, or gradient checkpointing is reentrant.
+        UnsupportedModelError: what came back are not rows of this text (prompt tuning).
     """
     inner = _pretrained(model)
     if not _is_enabled(inner):
@@ -118,7 +119,12 @@ def forward_with_rows(model: nn.Module, *, rows: Tensor, **inputs: Any) -> tuple
         )
     _refuse_reentrant_checkpointing(inner)  # trainers switch it on late, so look at each call
 
-    tokens = inputs["input_ids"] if inputs.get("input_ids") is not None else inputs["inputs_embeds"]
+    tokens = inputs.get("input_ids")
+    tokens = inputs.get("inputs_embeds") if tokens is None else tokens
+    if tokens is None:
+        raise ValueError(
+            f"expected input_ids or inputs_embeds, came {sorted(inputs)}. Pass one by name."
+        )
     batch, length = tokens.shape[:2]
     _check_rows(rows, batch, length)
     rows = rows.to(tokens.device, torch.int64)
@@ -219,7 +225,7 @@ def _weights_at(
     index = rows.clamp(min=0)[:, None, :, None]  # (batch, 1, row, 1)
     query = query.gather(2, index.expand(-1, n_heads, -1, d_head))  # (batch, head, row, d_head)
 
-    # Half precision costs up to 0.4% of a weight, and alpha * N - C is a difference of small ones.
+    # bfloat16 rounds a weight by up to 0.4%, and the loss compares ratios of small weights.
     with torch.autocast(query.device.type, enabled=False):
         # The heads that share a key head become rows of it, so that keys need no repeating.
         grouped = query.float().reshape(batch, n_kv_heads, -1, d_head) * scaling
@@ -236,8 +242,8 @@ def _weights_at(
             else:  # additive: a bias, with -inf or the dtype's lowest number for "hidden"
                 visible = mask > torch.finfo(mask.dtype).min
                 scores = scores + mask.float()
-        # Rows that see nothing (-1, padding) must end as zeros. A finite fill keeps softmax and its
-        # gradient free of NaN there; the second fill takes the uniform weights that it leaves.
+        # Rows that see nothing (-1, padding) must end as zeros. A finite fill keeps NaN out of
+        # softmax and its gradient; the second fill takes the uniform weights that it leaves.
         visible = visible & (rows >= 0)[:, None, :, None]
         scores = scores.masked_fill(~visible, torch.finfo(torch.float32).min)
         weights = scores.softmax(-1).masked_fill(~visible, 0.0)  # (batch, head, row, key)

@@ -8,12 +8,14 @@ the colon, the number and the comma are tokens, and the model must bind each nam
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from cat.stg import STG_E, STG_E_QUESTION
 
-__all__ = ["TINY_MODELS", "TinyShape", "tiny_model", "tiny_tokenizer"]
+__all__ = ["TINY_MODELS", "TinyShape", "one_thread", "tiny_model", "tiny_tokenizer"]
 
 PAD, EOS, UNKNOWN = "<pad>", "<eos>", "<unk>"
 ANSWERS = ("High Risk", "Low Risk", "Middle Risk")
@@ -36,6 +38,22 @@ TINY_MODELS = {
     "tiny": TinyShape(layers=1, factor_is_one_token=True),
     "tiny-word": TinyShape(layers=2, factor_is_one_token=False),
 }
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within: torch computes on one thread, several times faster for models of this size.
+
+    Threads that wait for one another cost more than they save here, most of all on a busy machine.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def tiny_tokenizer(name: str = "tiny") -> Any:

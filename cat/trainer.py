@@ -88,7 +88,7 @@ class CATConfig(TrainingArguments):
     logging_steps: float = field(default=10, metadata={"help": "steps between two log lines"})
     save_strategy: str = field(default="epoch", metadata={"help": "no, steps or epoch"})
     save_total_limit: int | None = field(default=2, metadata={"help": "checkpoints kept"})
-    report_to: str | list[str] | None = field(default="none", metadata={"help": "trackers"})
+    report_to: None | str | list[str] = field(default="none", metadata={"help": "trackers"})
     disable_tqdm: bool | None = field(default=True, metadata={"help": "the CLI shows its own bar"})
 
     def __post_init__(self) -> None:
@@ -99,14 +99,14 @@ class CATConfig(TrainingArguments):
             raise ValueError(f"expected max_length of at least 2 tokens, got {self.max_length}")
         self.remove_unused_columns = False  # rows and causes are columns of ours
         super().__post_init__()
-        if self.uses_rows and self.gradient_checkpointing:
-            kwargs = dict(self.gradient_checkpointing_kwargs or {})
+        if self.uses_rows and self.activation_checkpointing:
+            kwargs = dict(self.activation_checkpointing_kwargs or {})
             if kwargs.setdefault("use_reentrant", False):
                 raise ValueError(
-                    "reentrant gradient checkpointing gives attention rows without a gradient: "
-                    "set gradient_checkpointing_kwargs={'use_reentrant': False}"
+                    "reentrant activation checkpointing gives attention rows without a gradient: "
+                    "set activation_checkpointing_kwargs={'use_reentrant': False}"
                 )
-            self.gradient_checkpointing_kwargs = kwargs
+            self.activation_checkpointing_kwargs = kwargs
         if self.reduction == "example" and self.gradient_accumulation_steps > 1:
             raise ValueError(
                 'reduction "example" divides by the violating examples of the batch, a number '

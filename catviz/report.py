@@ -139,7 +139,10 @@ def accuracy_table(
     ['plain', Cell(text='95.25', note=''), Cell(text='\N{EN DASH}', note='')]
     """
     by_model: dict[str, dict[str, Cell]] = {}
-    for record in results:
+    for at, record in enumerate(results):
+        for key in ("model", "split"):
+            if key not in record:
+                raise ValueError(f"result {at}: the record has no {key!r}, only {sorted(record)}")
         model, split = str(record["model"]), str(record["split"])
         cells = by_model.setdefault(model, {})
         if split in cells:
@@ -249,7 +252,7 @@ _CSS = """\
 h1 { font-size: 2rem; line-height: 1.2; letter-spacing: -.01em; margin: 0 0 .75rem; }
 h2 { font-size: 1.3rem; line-height: 1.3; margin: 0 0 .75rem; }
 h1, h2, p, nav, details { max-width: 70ch; }
-.lead { font-size: 1.1rem; color: var(--muted); margin: 0 0 .75rem; }
+.lead { font-size: 1.1rem; max-width: 63ch; color: var(--muted); margin: 0 0 .75rem; }
 a { color: var(--link); text-underline-offset: .15em; }
 nav { margin: 2rem 0 0; padding: .9rem 0; border-block: 1px solid var(--rule); }
 nav ol { margin: 0; padding-left: 1.4rem; }
@@ -273,5 +276,8 @@ dd { margin: 0; overflow-wrap: anywhere; }
 dd dl { margin: 0; }
 dd dl div:last-child { border-bottom: 0; }
 @media (max-width: 40rem) { main { padding-inline: 1rem; } h1 { font-size: 1.6rem; } }
-@media print { details::details-content { content-visibility: visible; height: auto; } }
+@media print {
+  h2 { break-after: avoid; }
+  details::details-content { content-visibility: visible; height: auto; }
+}
 """

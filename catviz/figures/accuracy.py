@@ -87,11 +87,10 @@ class _Result:
 
 
 def _result(record: Mapping[str, object], split: object, alpha: object) -> _Result:
-    where = f"{_split(split).upper()} at {_PLAIN if alpha is None else f'alpha {alpha}'}"
+    place = _PLAIN if alpha is None else f"alpha {alpha}"
+    where = f"{_split(split).upper()} at {place}"
     if "accuracy" not in record:
         raise ValueError(f"{where}: the record has no 'accuracy', only {sorted(record)}")
-    if alpha is not None and not (math.isfinite(_number(alpha, where)) and float(str(alpha)) > 0):
-        raise ValueError(f"{where}: alpha must be a finite number above 0")
     accuracy = _share(record["accuracy"], where)
     low, high = (
         None if record.get(end) is None else _share(record[end], f"{where}, {end}")
@@ -105,13 +104,20 @@ def _result(record: Mapping[str, object], split: object, alpha: object) -> _Resu
         )
     seeds = record.get("seeds")
     return _Result(
-        alpha=None if alpha is None else _number(alpha, where),
+        alpha=None if alpha is None else _alpha(alpha, where),
         split=_split(split),
         accuracy=accuracy,
         low=low,
         high=high,
         seeds=None if seeds is None else int(_number(seeds, where)),
     )
+
+
+def _alpha(alpha: object, where: str) -> float:
+    number = _number(alpha, where)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"{where}: expected alpha as a finite number above 0")
+    return number
 
 
 def _split(split: object) -> Split:

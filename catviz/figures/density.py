@@ -9,13 +9,13 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MplFigure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from catviz.figures.figure import Figure
 from catviz.figures.layout import figure_with_legend
 from catviz.figures.style import ROLE_STYLES, Theme
-from catviz.figures.text import printable, shorten
+from catviz.figures.text import wrap
 from catviz.patterns import Role
 
 __all__ = ["attention_density"]
@@ -156,7 +156,7 @@ def _draw(theme: Theme, *, scores: Scores, scale: Literal["linear", "log"]) -> M
     _limit_height(densities, peaks, cut=scale == "linear", theme=theme)
     for at, (label, by_role) in enumerate(scores.items()):
         medians, density = panels[at]
-        medians.set_title(shorten(printable(label), 32), pad=4)
+        medians.set_title(wrap(label, 24), pad=4)
         _draw_medians(medians, by_role, theme)
         density.tick_params(labelleft=at % columns == 0, labelbottom=True)
         density.grid(axis="x")
@@ -204,8 +204,11 @@ def _limit_width(axes: Axes, scores: Scores, scale: Literal["linear", "log"]) ->
         low, high = axes.get_xlim()
         axes.set_xlim(max(0.0, low), max(min(1.0, high), 1.05 * float(values.max()), 1e-3))
         return
-    axes.set_xlim(float(values.min()) / 1.5, min(1.0, float(values.max()) * 1.5))
-    axes.xaxis.set_major_locator(LogLocator(10))
+    low, high = float(values.min()) / 1.5, min(1.0, float(values.max()) * 1.5)
+    axes.set_xlim(low, high)
+    decades = np.log10(high / low)
+    steps = (1.0,) if decades > 2.5 else (1.0, 3.0) if decades > 1.2 else (1.0, 2.0, 5.0)
+    axes.xaxis.set_major_locator(LogLocator(10, steps) if decades > 0.6 else MaxNLocator(4))
     axes.xaxis.set_minor_locator(LogLocator(10, subs=range(2, 10)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())

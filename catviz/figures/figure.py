@@ -88,10 +88,12 @@ class Figure:
         """Return a ``<figure>`` fragment that follows the reader's light or dark preference."""
         light = _data_uri(self.render("svg", theme="light", titled=False))
         dark = _data_uri(self.render("svg", theme="dark", titled=False))
-        caption = f"<strong>{escape(self.title)}</strong> {escape(self.caption)}".strip()
+        caption = f"<strong>{escape(self.title)}</strong>"
+        if self.caption:
+            caption += f"<br>\n{escape(self.caption)}"
         return (
             "<figure>\n<picture>\n"
-            f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">\n'
+            f'<source media="screen and (prefers-color-scheme: dark)" srcset="{dark}">\n'
             f'<img src="{light}" alt="{escape(self.alt)}" style="max-width:100%;height:auto">\n'
             f"</picture>\n<figcaption>{caption}</figcaption>\n</figure>"
         )

@@ -1,6 +1,6 @@
 """Mean attention maps with their words and roles: the paper's Figures 1b and 5."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from catviz.figures.figure import Figure
 from catviz.figures.layout import text_inches
 from catviz.figures.style import MAP_COLOURS, ROLE_STYLES, Theme
-from catviz.figures.text import printable, shorten
+from catviz.figures.text import printable, shorten, wrap
 from catviz.patterns import MeanMap, Word
 
 __all__ = ["attention_map"]
@@ -158,8 +158,9 @@ def _draw(theme: Theme, *, maps: Sequence[MeanMap], scale: _Scale) -> MplFigure:
     height = y_step * len(texts)
     figure = MplFigure(figsize=(width, height))
 
-    def place(x: float, y: float, w: float, h: float) -> Axes:
-        """Add axes by the inches of the upper left corner."""
+    def place(left: float, top: float, right: float, down: float, w: float, h: float) -> Axes:
+        """Add axes of w x h inches, right of and down from a corner given from the upper left."""
+        x, y = left + right, top + down
         return figure.add_axes((x / width, 1 - (y + h) / height, w / width, h / height))
 
     for row, text in enumerate(texts):
@@ -176,22 +177,42 @@ def _draw(theme: Theme, *, maps: Sequence[MeanMap], scale: _Scale) -> MplFigure:
             if one is None:
                 figure.text(x / width, 1 - (y + side / 2) / height, "no map", color=theme.muted)
                 continue
-            cells = place(x, y, side, side)
-            _draw_cells(cells, one, scale, theme)
-            cells.set_title(shorten(printable(model), int(side * 13)), pad=5)
-            query_strip = place(x - _STRIP - 0.03, y, _STRIP, side)
-            _draw_strip(query_strip, one, side, theme, vertical=True)
-            if drawn is None or drawn.words != one.words:
-                _label_words(query_strip, one, side, vertical=True)
-            bars = place(x, y + side + _GAP, side, _BARS)
-            _draw_answer_row(bars, one, scale, theme, named=drawn is None)
-            key_strip = place(x, y + side + _GAP + _BARS + 0.02, side, _STRIP)
-            _draw_strip(key_strip, one, side, theme, vertical=False)
-            _label_words(key_strip, one, side, vertical=False)
+            _draw_panel(
+                partial(place, x, y), one, side, scale, theme,
+                labelled=drawn is None or drawn.words != one.words, named=drawn is None,
+            )  # fmt: skip
             drawn = one
-    _draw_role_key(place(width - 0.72, heading + side + _GAP, _STRIP, 3 * _KEY_LINE), theme)
-    _draw_colour_bar(place(width - 0.72, heading, 0.13, min(side, 3.2)), scale)
+    place_beside = partial(place, width - 0.72, heading)
+    _draw_colour_bar(place_beside(0, 0, 0.13, min(side, 3.2)), scale)
+    _draw_role_key(place_beside(0, side + _GAP, _STRIP, 3 * _KEY_LINE), theme)
     return figure
+
+
+def _draw_panel(
+    place: Callable[[float, float, float, float], Axes],
+    one: MeanMap,
+    side: float,
+    scale: _Scale,
+    theme: Theme,
+    *,
+    labelled: bool,
+    named: bool,
+) -> None:
+    """Draw a map, its answer row below, and a strip of roles along both axes.
+
+    ``labelled``: with the words at the left; ``named``: with the answer row's name and scale.
+    """
+    cells = place(0, 0, side, side)
+    _draw_cells(cells, one, scale, theme)
+    cells.set_title(wrap(one.model, int(side * 11)), pad=5)
+    query_strip = place(-_STRIP - 0.03, 0, _STRIP, side)
+    _draw_strip(query_strip, one, side, theme, vertical=True)
+    if labelled:
+        _label_words(query_strip, one, side, vertical=True)
+    _draw_answer_row(place(0, side + _GAP, side, _BARS), one, scale, theme, named=named)
+    key_strip = place(0, side + _GAP + _BARS + 0.02, side, _STRIP)
+    _draw_strip(key_strip, one, side, theme, vertical=False)
+    _label_words(key_strip, one, side, vertical=False)
 
 
 def _shown(words: Sequence[Word], side: float, size: int) -> list[Word]:

@@ -1,9 +1,10 @@
 """Text from users and tokenizers, made safe to draw and to put into HTML without changing it."""
 
 import html
+import textwrap
 import unicodedata
 
-__all__ = ["escape", "printable", "shorten"]
+__all__ = ["escape", "printable", "shorten", "wrap"]
 
 _SHOWN = {"\n": "↵", "\r": "↵", "\t": "⇥"}
 
@@ -36,6 +37,20 @@ def shorten(text: str, length: int) -> str:
     if len(text) <= length:
         return text
     return text[: length - 1].rstrip() + "…"
+
+
+def wrap(text: str, width: int, *, lines: int = 2) -> str:
+    """Break the printable text into at most ``lines`` lines of ``width`` characters, then cut it.
+
+    >>> wrap("SmolLM2-135M, CAT alpha 0.35", 16)
+    'SmolLM2-135M,\\nCAT alpha 0.35'
+    """
+    text = printable(text)
+    broken = textwrap.wrap(text, width)
+    if len(broken) > lines:
+        rest = " ".join(broken[lines - 1 :])
+        broken = [*broken[: lines - 1], shorten(rest, width)]
+    return "\n".join(broken)
 
 
 def escape(text: object) -> str:

@@ -74,6 +74,8 @@ CONFIGS = {
         attn_pdrop=0.0,
         embd_pdrop=0.0,
         resid_pdrop=0.0,
+        bos_token_id=1,
+        eos_token_id=2,
         pad_token_id=0,
     ),
 }
@@ -196,6 +198,15 @@ def test_additive_mask_with_a_bias_for_each_head(hidden: float) -> None:
     assert_same_training_step(model, oracle, batch)
 
 
+def test_embeddings_may_replace_tokens() -> None:
+    model = build(CONFIGS["llama"])
+    input_ids = texts()["input_ids"]
+    enable_rows(model)
+    embeddings = model.get_input_embeddings()(input_ids)
+    _, attention = forward_with_rows(model, rows=ROWS, inputs_embeds=embeddings)
+    torch.testing.assert_close(attention, attention_rows(model, input_ids, None, ROWS))
+
+
 def test_one_token_attends_to_itself() -> None:
     model = build(CONFIGS["llama"])
     attention = attention_rows(model, torch.tensor([[5]]), None, torch.tensor([[0]]))
@@ -223,11 +234,22 @@ def test_rows_on_padding_are_zero_and_send_no_gradient(padding: str) -> None:
     assert all((gradient == 0).all() for gradient in gradients(model).values())  # nor NaN
 
 
-def test_gradients_are_finite_beside_padded_rows() -> None:
+@pytest.mark.parametrize("hidden", [float("-inf"), torch.finfo(torch.float32).min])
+def test_rows_that_a_mask_hides_are_zero(hidden: float) -> None:
+    model = build(CONFIGS["llama"])
+    bias = torch.full((LENGTH, LENGTH), hidden).triu(1)
+    bias[3] = hidden  # a query that sees no key, as padding on the left is
+    mask = bias.expand(BATCH, 1, -1, -1)
+    attention = attention_rows(model, texts()["input_ids"], mask, ROWS)
+    assert torch.equal(attention.sum(-1) == 0, (ROWS == 3) | (ROWS == -1))
+
+
+def test_no_nan_arises_beside_padded_rows() -> None:
     model = build(CONFIGS["llama"])
     enable_rows(model)
-    outputs, attention = forward_with_rows(model, rows=ROWS, **texts("left"))
-    mixed_loss(outputs.loss, attention).backward()
+    with torch.autograd.set_detect_anomaly(True):  # raises even for a NaN that is masked later
+        outputs, attention = forward_with_rows(model, rows=ROWS, **texts("left"))
+        mixed_loss(outputs.loss, attention).backward()
     assert all(gradient.isfinite().all() for gradient in gradients(model).values())
 
 
@@ -322,6 +344,7 @@ def test_rows_of_every_layer_come_in_attentions() -> None:
     enable_rows(model)
     outputs, attention = forward_with_rows(model, rows=ROWS, **texts())
     assert len(outputs.attentions) == 3
+    assert outputs.past_key_values is None  # a cache would keep all keys, for nothing
     torch.testing.assert_close(torch.stack(outputs.attentions).mean(0), attention)
 
 
@@ -482,6 +505,13 @@ def test_refuses_prompt_tuning() -> None:
 def test_refuses_a_model_that_is_not_enabled() -> None:
     with pytest.raises(ValueError, match=r"came 'sdpa'. Call enable_rows\(model\) first"):
         forward_with_rows(build(CONFIGS["llama"]), rows=ROWS, **texts())
+
+
+def test_refuses_a_call_without_tokens() -> None:
+    model = build(CONFIGS["llama"])
+    enable_rows(model)
+    with pytest.raises(ValueError, match=r"expected input_ids or inputs_embeds, came \['labels'\]"):
+        forward_with_rows(model, rows=ROWS, labels=ROWS)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,185 @@
+"""``cat-tune``: data, train, eval, model."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cat.console import report_errors
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The ``cat-tune`` command; returns the exit status."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if argv[:1] == ["train"]:  # its flags are those of the settings' dataclasses
+        from cat import train
+
+        return train.main(argv[1:])
+    options = _parser().parse_args(argv)
+    return report_errors(lambda: options.command(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cat-tune", description="Causal Attention Tuning: data, training, evaluation."
+    )
+    commands = parser.add_subparsers(required=True, metavar="data | train | eval | model")
+    _add_data(commands)
+    commands.add_parser("train", help="fine-tune a model; cat-tune train --help", add_help=False)
+    _add_eval(commands)
+    _add_model(commands)
+    return parser
+
+
+def _add_data(commands: Any) -> None:
+    data = commands.add_parser("data", help="make the Spurious Token Game, or check signals")
+    kinds = data.add_subparsers(required=True, metavar="stg-e | stg-h | check")
+
+    for game, n_train, n_test in (("stg-e", 1600, 400), ("stg-h", 3000, 1000)):
+        make = kinds.add_parser(game, help=f"write {game.upper().replace('-', '_')}'s data sets")
+        make.add_argument("--seed", type=int, default=42, help="42: the published STG_E")
+        make.add_argument("--out", type=Path, required=True, help="folder to write to")
+        make.add_argument("--n-train", type=int, default=n_train)
+        make.add_argument("--n-test", type=int, default=n_test)
+        make.add_argument(
+            "--spurious-strength",
+            type=float,
+            default=1.0,
+            help="how often a spurious factor follows its cause in the IID texts, 0..1",
+        )
+        make.add_argument(
+            "--ood",
+            choices=("uniform", "marginals"),
+            default="uniform",
+            help="marginals: break only the dependence, keep each factor's distribution",
+        )
+        if game == "stg-e":
+            make.add_argument(
+                "--no-middle-risk",
+                action="store_true",
+                help="give the texts labelled Middle Risk the rule's label",
+            )
+        make.set_defaults(command=_make_data, game=game)
+
+    check = kinds.add_parser("check", help="align a file's signals with a tokenizer and report")
+    check.add_argument("file", type=Path)
+    check.add_argument("--tokenizer", default="tiny", help="a model's name, folder or hub name")
+    check.add_argument("--max-length", type=int, help="tokens kept of a text")
+    check.add_argument("--json", action="store_true", help="print the report as JSON")
+    check.set_defaults(command=_check_data)
+
+
+def _make_data(options: argparse.Namespace) -> int:
+    from cat.signals import write_records
+    from cat.stg import stg_e, stg_h
+
+    settings = {
+        "n_train": options.n_train,
+        "n_test": options.n_test,
+        "spurious_strength": options.spurious_strength,
+        "ood": options.ood,
+    }
+    if options.game == "stg-e":
+        splits = stg_e(options.seed, middle_risk=not options.no_middle_risk, **settings)
+    else:
+        splits = stg_h(options.seed, **settings)
+    for name, records in splits.items():
+        path = write_records(options.out / f"{name}.jsonl", records)
+        print(f"{path}: {len(records)} texts")
+    return 0
+
+
+def _check_data(options: argparse.Namespace) -> int:
+    from cat.alignment import align_all
+    from cat.models import load_tokenizer
+    from cat.signals import read_examples
+
+    _, report = align_all(
+        read_examples(options.file),
+        load_tokenizer(options.tokenizer),
+        max_length=options.max_length,
+    )
+    print(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) if options.json else report)
+    return 0
+
+
+def _add_eval(commands: Any) -> None:
+    evaluate = commands.add_parser("eval", help="a model's greedy answers, scored")
+    evaluate.add_argument("--model", required=True, help="a name, a folder or a hub name")
+    evaluate.add_argument("--data", default="stg-e", help="stg-e, stg-h, or a folder of .jsonl")
+    evaluate.add_argument("--train-split", default="", help="the references' training texts")
+    evaluate.add_argument("--batch-size", type=int, default=64)
+    evaluate.add_argument("--max-new-tokens", type=int, help="the paper: 512")
+    evaluate.add_argument("--device", default="auto")
+    evaluate.add_argument("--json", action="store_true", help="print the scores as JSON")
+    evaluate.set_defaults(command=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from tqdm.auto import tqdm
+
+    from cat.data import load_data
+    from cat.evaluate import evaluate_answers, references
+    from cat.models import load_model, place
+    from cat.train import score_line
+
+    placement = place(options.device)
+    print(f"{options.model} on {placement}", file=sys.stderr)
+    data = load_data(options.data, options.train_split)
+    model, tokenizer = load_model(options.model, placement=placement)
+    found = {}
+    for name, examples in data.items():
+        if name == "train":
+            continue
+        with tqdm(total=len(examples), desc=name, unit="text") as bar:
+            scored = evaluate_answers(
+                model,
+                tokenizer,
+                examples,
+                batch_size=options.batch_size,
+                max_new_tokens=options.max_new_tokens,
+                on_batch=lambda done, bar=bar: bar.update(done - bar.n),
+            )
+        found[name] = {options.model: scored, **references(data["train"], examples)}
+    if options.json:
+        scores = {n: {who: e.to_dict() for who, e in rows.items()} for n, rows in found.items()}
+        print(json.dumps(scores, indent=1, ensure_ascii=False))
+    else:
+        for name, rows in found.items():
+            print(name)
+            for who, scored in rows.items():
+                print(f"    {who}: {score_line(scored)}")
+    return 0
+
+
+def _add_model(commands: Any) -> None:
+    model = commands.add_parser("model", help="fetch a model, list the names")
+    kinds = model.add_subparsers(required=True, metavar="fetch | list")
+    fetch = kinds.add_parser("fetch", help="download, check and convert a model, once")
+    fetch.add_argument("name", choices=["smollm2"])
+    fetch.set_defaults(command=_fetch_model)
+    kinds.add_parser("list", help="the names that need no hub").set_defaults(command=_list_models)
+
+
+def _fetch_model(options: argparse.Namespace) -> int:
+    from cat.smollm2 import fetch_smollm2
+
+    fetch_smollm2()
+    return 0
+
+
+def _list_models(options: argparse.Namespace) -> int:
+    from cat.models import model_names
+
+    print("\n".join(model_names()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
