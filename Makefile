@@ -3,7 +3,7 @@ PYTHON ?= python3
 MODEL  ?= tiny
 BIN    := .venv/bin
 
-.PHONY: demo test lab lint bench checkpoints clean
+.PHONY: demo test lab lint bench checkpoints pictures clean
 
 demo: .venv/installed
 	$(BIN)/catviz demo --model $(MODEL)
@@ -24,6 +24,10 @@ bench: .venv/installed
 
 checkpoints: .venv/installed  # remakes the trained models that ship in cat/checkpoints
 	$(BIN)/python -m cat.tiny_checkpoints
+
+pictures: demo  # remakes the pictures of the README
+	mkdir -p docs
+	cp outputs/demo/figures/map_ood*.svg outputs/demo/figures/accuracy_over_alpha*.svg docs/
 
 clean:
 	rm -rf .venv outputs

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any, Literal
 
 import numpy as np
@@ -23,13 +24,14 @@ from cat.signals import Example, Place, Span, find_phrase
 
 __all__ = ["Aligned", "AlignmentReport", "Pair", "align", "align_all"]
 
-Outcome = Literal["aligned", "phrase absent", "order broken", "cut off", "one token"]
+Outcome = Literal["aligned", "phrase absent", "order broken", "cut off", "one token", "no token"]
 OUTCOMES: Mapping[Outcome, str] = {
     "aligned": "cause and effect found, in order",
     "phrase absent": "the effect or the cause does not stand in the text",
     "order broken": "every occurrence of the cause ends after the effect begins",
     "cut off": "the tokens lie beyond the length limit",
     "one token": "the tokenizer puts cause and effect into one and the same token",
+    "no token": "the tokenizer leaves out the characters of the effect or of the cause",
 }
 EXAMPLES_KEPT = 5
 
@@ -76,11 +78,9 @@ class Aligned:
     @property
     def answer_rows(self) -> tuple[int, ...]:
         """The rows that predict the answer's tokens (the end-of-text token not among them)."""
-        return tuple(
-            t - 1
-            for t in range(self.answer_start, len(self.input_ids))
-            if self.offsets[t].end > self.offsets[t].start
-        )
+        text_end = len(self.example.full_text)
+        answer = range(self.answer_start, len(self.input_ids))
+        return tuple(t - 1 for t in answer if self.offsets[t].start < text_end)
 
     def tokens_of(self, span: Span) -> list[int]:
         """Indices of the tokens whose characters overlap a span."""
@@ -97,6 +97,9 @@ def align(
         max_length: tokens kept; signals that fall off are counted as "cut off".
         add_eos: append the end-of-text token, so that a tuned model learns to stop.
 
+    Raises:
+        ValueError: a tokenizer without character offsets, or a max_length below 1.
+
     >>> from cat.models import tiny_tokenizer
     >>> from cat.signals import Signal
     >>> example = Example("Smoking: 8, Weight: 4 Answer: ", "High Risk",
@@ -105,6 +108,8 @@ def align(
     >>> aligned.rows, aligned.causes.astype(int).tolist()
     ((2,), [[1, 0, 0, 0]])
     """
+    if max_length is not None and max_length < 1:
+        raise ValueError(f"expected max_length as a number of tokens, at least 1, got {max_length}")
     text = example.full_text
     ids, offsets = _tokenise(text, tokenizer, add_eos=add_eos)
     answer_start = _answer_start(offsets, example.boundary)
@@ -234,11 +239,12 @@ def _tokenise(text: str, tokenizer: Any, *, add_eos: bool) -> tuple[list[int], l
 
 
 def _answer_start(offsets: Sequence[Span], boundary: int) -> int:
-    """The first token that reaches beyond the prompt."""
-    for t, (start, end) in enumerate(offsets):
-        if end > boundary and end > start:
-            return t
-    return len(offsets)
+    """The first token that ends beyond the prompt.
+
+    Some tokenizers trim the space off their offsets, which leaves a lone space token an empty span
+    behind the space: it is the answer's all the same.
+    """
+    return next((t for t, (_, end) in enumerate(offsets) if end > boundary), len(offsets))
 
 
 def _places(text: str, place: Place) -> tuple[Span, ...]:
@@ -262,15 +268,15 @@ def _align_pair(
     in_order = [(e, c) for e in effects for c in causes if c.end <= e.start]
     if not in_order:
         return "order broken", set()
+    tokens = [(_overlapping(offsets, e), _overlapping(offsets, c)) for e, c in in_order]
     cells = {
         (token - 1, key)
-        for effect, cause in in_order
-        for token in _overlapping(offsets, effect)
-        for key in _overlapping(offsets, cause)
+        for effect, cause in tokens
+        for token, key in product(effect, cause)
         if key < token
     }
     if not cells:
-        return "one token", set()
+        return ("one token" if any(e and c for e, c in tokens) else "no token"), set()
     kept = {(row, key) for row, key in cells if row + 1 < limit}
     return ("aligned", kept) if kept else ("cut off", set())
 

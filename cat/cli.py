@@ -122,8 +122,6 @@ def _add_eval(commands: Any) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from tqdm.auto import tqdm
-
     from cat.data import load_data
     from cat.evaluate import evaluate_answers, references
     from cat.models import load_model, place
@@ -137,15 +135,14 @@ def _evaluate(options: argparse.Namespace) -> int:
     for name, examples in data.items():
         if name == "train":
             continue
-        with tqdm(total=len(examples), desc=name, unit="text") as bar:
-            scored = evaluate_answers(
-                model,
-                tokenizer,
-                examples,
-                batch_size=options.batch_size,
-                max_new_tokens=options.max_new_tokens,
-                on_batch=lambda done, bar=bar: bar.update(done - bar.n),
-            )
+        scored = evaluate_answers(
+            model,
+            tokenizer,
+            examples,
+            batch_size=options.batch_size,
+            max_new_tokens=options.max_new_tokens,
+            progress=name,
+        )
         found[name] = {options.model: scored, **references(data["train"], examples)}
     if options.json:
         scores = {n: {who: e.to_dict() for who, e in rows.items()} for n, rows in found.items()}

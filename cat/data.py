@@ -46,7 +46,6 @@ def load_data(data: str, train_split: str = "", seed: int = 42) -> dict[str, lis
     }
 
 
-
 def digest(examples: Iterable[Example]) -> str:
     """SHA-256 over prompts and answers: two runs with one digest saw the same texts in order."""
     sha = hashlib.sha256()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +28,7 @@ __all__ = [
     "wilson_interval",
 ]
 
-RARE_LABEL = 0.01  # labels below this share (STG_E's one "Middle Risk") do not get a third of the say
+RARE_LABEL = 0.01  # below this share a label (STG_E's one "Middle Risk") gets no equal say
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,13 @@ class Evaluation:
 
     answers: tuple[str, ...]
     targets: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.targets or len(self.answers) != len(self.targets):
+            raise ValueError(
+                "expected one answer for each of one or more texts, got "
+                f"{len(self.answers)} answers for {len(self.targets)} texts"
+            )
 
     @cached_property
     def correct(self) -> tuple[bool, ...]:
@@ -76,7 +83,7 @@ class Evaluation:
 
     @property
     def mean_absolute_error(self) -> float | None:
-        """Over the answers that are numbers, where all the right ones are; else None."""
+        """Over the answers that are numbers, NaN if none is; None unless every target is one."""
         wanted = [_number(target) for target in self.targets]
         if any(number is None for number in wanted):
             return None
@@ -102,8 +109,9 @@ class Evaluation:
         }
         if self.balanced_accuracy is not None:
             scores["balanced_accuracy"] = self.balanced_accuracy
-        if self.mean_absolute_error is not None:
-            scores["mean_absolute_error"] = self.mean_absolute_error
+        error = self.mean_absolute_error
+        if error is not None:  # JSON knows no NaN, which the error of no answer at all is
+            scores["mean_absolute_error"] = None if math.isnan(error) else error
             scores["not_a_number"] = self.not_a_number
         return scores
 
@@ -115,14 +123,14 @@ def evaluate_answers(
     *,
     batch_size: int = 64,
     max_new_tokens: int | None = None,
-    on_batch: Callable[[int], None] | None = None,
+    progress: str | None = None,
 ) -> Evaluation:
     """Ask a model every example's prompt, greedily, and keep its answers.
 
     Args:
         max_new_tokens: None for one more than the longest right answer has: an answer that goes
             on beyond that is wrong however it ends. The paper uses 512.
-        on_batch: called with the number of texts done after each batch, for progress bars.
+        progress: show a progress bar of this name.
     """
     if not examples:
         raise ValueError("expected at least one example to evaluate on, got none")
@@ -132,7 +140,7 @@ def evaluate_answers(
         [example.prompt for example in examples],
         batch_size=batch_size,
         max_new_tokens=max_new_tokens or _longest_answer(tokenizer, examples) + 1,
-        on_batch=on_batch,
+        progress=progress,
     )
     return Evaluation(tuple(answers), tuple(example.answer for example in examples))
 
@@ -144,26 +152,30 @@ def greedy_answers(
     *,
     max_new_tokens: int,
     batch_size: int = 64,
-    on_batch: Callable[[int], None] | None = None,
+    progress: str | None = None,
 ) -> list[str]:
     """The greedy continuation of each prompt, special tokens and outer spaces removed.
 
-    The prompts are tokenised without the end-of-text token and without trailing space, as the
-    training texts are up to the answer.
+    The prompts are tokenised as the training texts are up to the answer: without the space at
+    their end, and without the end-of-text token that some tokenizers append.
     """
     import torch
+    from tqdm.auto import tqdm
 
     answers: list[str] = []
-    with torch.inference_mode(), _generating(model), _left_padding(tokenizer):
+    bar = tqdm(total=len(prompts), desc=progress, unit="text", disable=progress is None)
+    with torch.inference_mode(), _generating(model), _left_padding(tokenizer), bar:
         for start in range(0, len(prompts), batch_size):
-            batch = tokenizer(
-                list(prompts[start : start + batch_size]), return_tensors="pt", padding=True
-            )
-            input_ids = batch["input_ids"].to(model.device)
+            texts = [prompt.rstrip() for prompt in prompts[start : start + batch_size]]
+            batch = tokenizer(texts, return_tensors="pt", padding=True).to(model.device)
+            input_ids, attention_mask = batch["input_ids"], batch["attention_mask"]
+            if (input_ids[:, -1] == tokenizer.eos_token_id).all():
+                input_ids, attention_mask = input_ids[:, :-1], attention_mask[:, :-1]
             generated = model.generate(
                 input_ids=input_ids,
-                attention_mask=batch["attention_mask"].to(model.device),
+                attention_mask=attention_mask,
                 max_new_tokens=max_new_tokens,
+                use_cache=True,  # which a config saved while training may deny
                 do_sample=False,
                 temperature=None,
                 top_p=None,
@@ -173,8 +185,7 @@ def greedy_answers(
             )
             new_tokens = generated[:, input_ids.shape[1] :]
             answers += tokenizer.batch_decode(new_tokens, skip_special_tokens=True)
-            if on_batch is not None:
-                on_batch(len(answers))
+            bar.update(len(answers) - bar.n)
     return [answer.strip() for answer in answers]
 
 
@@ -246,7 +257,7 @@ def _longest_answer(tokenizer: Any, examples: Sequence[Example]) -> int:
 
 @contextmanager
 def _generating(model: Any) -> Any:
-    """Eval mode with a cache, and back."""
+    """Within: eval mode."""
     training = model.training
     model.eval()
     try:
@@ -282,7 +293,7 @@ def _causal_triple(example: Example) -> tuple[float, ...]:
 
 
 def _answer_by_spurious(example: Example) -> str:
-    """The rule on causes guessed from their companions; rounding down lost half a unit on average."""
+    """The rule on causes guessed from their companions; half a unit makes up for rounding down."""
     values = _values(example)
     guessed = {
         "Smoking": (values["Yellow fingers"] + 0.5) / 1.5,

@@ -8,7 +8,7 @@ that it gives, until the next one is asked for: at any moment only one of the tw
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
@@ -18,10 +18,7 @@ T = TypeVar("T")
 
 
 class _Ended:
-    """What comes after the last value; carries the exception that ended the loop, if one did."""
-
-    def __init__(self, error: BaseException | None) -> None:
-        self.error = error
+    """What comes after the last value."""
 
 
 class HandOver(Generic[T]):
@@ -39,37 +36,39 @@ class HandOver(Generic[T]):
         self._values.put(value)
         self._asked.acquire()
 
-    def iterate(self, loop: Callable[[], object], on_close: Callable[[], None]) -> Iterator[T]:
+    def iterate(
+        self, loop: Callable[[], object], on_close: Callable[[], None]
+    ) -> Generator[T, None, None]:
         """Run ``loop`` in a thread and yield what it gives; its exception is raised here.
 
         When the generator is closed, or interrupted, before the loop has ended, ``on_close`` is
-        called, which must make the loop end soon; then the loop is waited for.
+        called, which must make the loop end soon; then the loop is waited for. What it raises
+        meanwhile (a last checkpoint that could not be written) is raised here as well.
         """
+        error: BaseException | None = None
 
         def run() -> None:
-            error: BaseException | None = None
+            nonlocal error
             try:
                 loop()
             except BaseException as raised:  # handed to the one who iterates
                 error = raised
-            self._values.put(_Ended(error))
+            self._values.put(_Ended())
 
         thread = threading.Thread(target=run, name="training", daemon=True)
-        thread.start()
         ended = False
         try:
-            while True:
-                value = self._values.get()
-                if isinstance(value, _Ended):
-                    ended = True
-                    if value.error is not None:
-                        raise value.error
-                    return
+            thread.start()
+            while not isinstance(value := self._values.get(), _Ended):
                 yield value
                 self._asked.release()
+            ended = True
         finally:
             if not ended:
                 self._closed = True
                 on_close()
                 self._asked.release()
-            thread.join()
+            if thread.is_alive():
+                thread.join()
+            if error is not None:
+                raise error

@@ -3,6 +3,7 @@
 | name | what it is |
 | --- | --- |
 | ``tiny``, ``tiny-word`` | embedded, fresh weights, to be trained in seconds (:mod:`cat.tiny`) |
+| ``tiny@7`` | the same with the weights of seed 7 |
 | ``tiny/plain``, ``tiny/alpha-20``, ... | the shipped trained checkpoints |
 | ``smollm2`` | SmolLM2-135M-Instruct, once fetched (:mod:`cat.smollm2`) |
 | a folder | a saved transformers model, or a PEFT adapter on its base |
@@ -15,6 +16,7 @@ import difflib
 import json
 import socket
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,16 +30,22 @@ from cat.tiny import TINY_MODELS, tiny_model, tiny_tokenizer
 __all__ = [
     "CHECKPOINTS",
     "Placement",
+    "add_adapter",
     "load_model",
     "load_tokenizer",
     "lora_config",
     "model_names",
     "place",
+    "quiet_peft",
     "tiny_tokenizer",
 ]
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 MODEL_FILES = ("config.json", "adapter_config.json")
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+# Before a name of this module's where an adapter notes its base: the colon keeps peft, which looks
+# at the base whenever it saves, from asking the hub for such a name.
+OURS = "cat-tune:"
 
 
 def model_names() -> list[str]:
@@ -97,7 +105,7 @@ def load_model(name: str, *, placement: Placement | None = None, seed: int = 42)
     Args:
         name: see the table of this module.
         placement: from :func:`place`; None for the CPU in float32.
-        seed: of the fresh weights of ``tiny`` and ``tiny-word``.
+        seed: of the fresh weights of ``tiny`` and ``tiny-word``, unless the name holds one.
 
     Raises:
         ValueError: no such model, and what to do.
@@ -108,10 +116,14 @@ def load_model(name: str, *, placement: Placement | None = None, seed: int = 42)
     """
     import torch
 
+    name = name.removeprefix(OURS)
     placement = placement or Placement("cpu", "float32", "default")
     dtype = getattr(torch, placement.dtype)
-    if name in TINY_MODELS:
-        model, tokenizer = tiny_model(name, seed=seed).to(dtype), tiny_tokenizer(name)
+    if embedded := _embedded(name):
+        family, own_seed = embedded
+        seed = seed if own_seed is None else own_seed
+        model, tokenizer = tiny_model(family, seed=seed).to(dtype), tiny_tokenizer(family)
+        model.name_or_path = f"{OURS}{family}@{seed}"
     else:
         model, tokenizer = _load_saved(name, dtype)
     if tokenizer.pad_token_id is None:
@@ -122,8 +134,9 @@ def load_model(name: str, *, placement: Placement | None = None, seed: int = 42)
 
 def load_tokenizer(name: str) -> Any:
     """A model's tokenizer alone, by the same names."""
-    if name in TINY_MODELS:
-        return tiny_tokenizer(name)
+    name = name.removeprefix(OURS)
+    if embedded := _embedded(name):
+        return tiny_tokenizer(embedded[0])
     from transformers import AutoTokenizer
 
     with _explained(name) as source:
@@ -165,6 +178,33 @@ def lora_config(model: Any, *, rank: int = 16, scale: int = 32, dropout: float =
     )
 
 
+def add_adapter(model: Any, peft_config: Any) -> Any:
+    """The model with a fresh adapter to train, everything else frozen."""
+    from peft import get_peft_model
+
+    with quiet_peft():
+        return get_peft_model(model, peft_config)
+
+
+@contextmanager
+def quiet_peft() -> Iterator[None]:
+    """Within: none of the warnings that peft gives where all is well."""
+    with warnings.catch_warnings():
+        # peft 0.21 reads a property that transformers 5.23 has renamed,
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")
+        # and, before it saves, looks for the base model's files where ours has none.
+        warnings.filterwarnings("ignore", f"Could not find a config file in {OURS}")
+        yield
+
+
+def _embedded(name: str) -> tuple[str, int | None] | None:
+    """(family, seed) of "tiny" and "tiny@7", None for what is not built from code."""
+    family, _, seed = name.partition("@")
+    if family not in TINY_MODELS or not (name == family or seed.isdecimal()):
+        return None
+    return family, int(seed) if seed else None
+
+
 def _resolve(name: str) -> str:
     """A folder or a hub name for everything that is not built from code."""
     if name == "smollm2":
@@ -184,6 +224,7 @@ def _resolve(name: str) -> str:
 def _explained(name: str) -> Iterator[str]:
     """Within: the folder or hub name to load from; what fails is told in the user's terms."""
     from huggingface_hub import snapshot_download
+    from safetensors import SafetensorError
 
     source = _resolve(name)
     folder = Path(source).expanduser()
@@ -196,19 +237,40 @@ def _explained(name: str) -> Iterator[str]:
             yield str(folder)
         else:
             yield source if _hub_answers() else snapshot_download(source, local_files_only=True)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         if folder.is_dir():
             raise ValueError(f"{folder} could not be read as a model: {error}") from error
         raise ValueError(_not_found(name)) from error
 
 
+@contextmanager
+def _bar_for_downloads_only(source: str) -> Iterator[None]:
+    """Within: transformers shows no bar for reading weights off the disk, which takes a moment."""
+    from transformers.utils import logging
+
+    if not Path(source).is_dir() or not logging.is_progress_bar_enabled():
+        yield
+        return
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.enable_progress_bar()
+
+
 def _load_saved(name: str, dtype: Any) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with _explained(name) as source:
+    with _explained(name) as source, _bar_for_downloads_only(source):
         if (Path(source) / "adapter_config.json").is_file():
             return _load_adapter(Path(source), dtype)
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, use_safetensors=True)
+        model, found = AutoModelForCausalLM.from_pretrained(
+            source, dtype=dtype, use_safetensors=True, output_loading_info=True
+        )
+        if missing := sorted(found["missing_keys"]):  # transformers would make them up
+            raise ValueError(f"{len(missing)} of its weights are not in the files: {missing[:3]}")
+        if name in model_names():
+            model.name_or_path = OURS + name
         return model, AutoTokenizer.from_pretrained(source)
 
 
@@ -216,14 +278,22 @@ def _load_adapter(folder: Path, dtype: Any) -> tuple[Any, Any]:
     from peft import PeftModel
     from transformers import AutoTokenizer
 
+    if not (folder / ADAPTER_WEIGHTS).is_file():
+        raise ValueError(f"expected the adapter's weights in {ADAPTER_WEIGHTS}, which is not there")
     config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    if not (base_name := config.get("base_model_name_or_path")):
+        raise ValueError(
+            "expected the name of the adapter's base model as base_model_name_or_path in "
+            f"adapter_config.json, got {base_name!r}: write it there"
+        )
     base, tokenizer = load_model(
-        config["base_model_name_or_path"],
+        base_name,
         placement=Placement("cpu", str(dtype).removeprefix("torch."), "base of an adapter"),
     )
     if (folder / "tokenizer_config.json").is_file():
         tokenizer = AutoTokenizer.from_pretrained(folder)
-    return PeftModel.from_pretrained(base, folder), tokenizer
+    with quiet_peft():
+        return PeftModel.from_pretrained(base, folder), tokenizer
 
 
 def _hub_answers(timeout: float = 3.0) -> bool:

@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from cat import __version__
+
 __all__ = ["provenance"]
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
@@ -49,8 +51,10 @@ def _processor() -> str:
 
 
 def _revision() -> str:
-    """The commit of a checkout, marked where it was changed; else the installed version."""
+    """The commit of a checkout, marked where it was changed; else the version."""
     here = Path(__file__).parent
+    if not (here.parent / ".git").exists():  # installed, perhaps inside another project's checkout
+        return __version__
     try:
         found = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],
@@ -60,5 +64,5 @@ def _revision() -> str:
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):
-        return metadata.version("catviz")
+        return __version__
     return found.stdout.strip()

@@ -109,10 +109,11 @@ class CausalModel:
         return self.solve({variable.name: variable.noise(rng) for variable in self.variables})
 
     def solve(self, noise: Mapping[str, Any]) -> Sample:
-        """The values that given noise leads to."""
+        """The values that given noise leads to; each mechanism is shown its parents only."""
         values: dict[str, Any] = {}
         for variable in self.variables:
-            values[variable.name] = variable.mechanism(values, noise[variable.name])
+            parents = {parent: values[parent] for parent in variable.parents}
+            values[variable.name] = variable.mechanism(parents, noise[variable.name])
         return Sample(values, dict(noise))
 
     def do(self, interventions: Values) -> CausalModel:
@@ -131,18 +132,17 @@ class CausalModel:
         """The same model with some variables exchanged."""
         return replace(self, variables=tuple(changed.get(v.name, v) for v in self.variables))
 
-    def mix(
-        self, names: tuple[str, ...], weight: float, draw: Callable[[Random], Any]
-    ) -> CausalModel:
-        """Each named variable keeps its equation with probability ``weight``, else ``draw(rng)``.
+    def mix(self, other: CausalModel, names: tuple[str, ...], weight: float) -> CausalModel:
+        """Each named variable keeps its equation with probability ``weight``, else takes the
+        other model's.
 
-        1 leaves the model (and its random numbers) as it is; 0 makes the variables independent.
+        1 leaves the model (and its random numbers) as it is.
         """
         if not 0 <= weight <= 1:
             raise ValueError(f"expected a strength between 0 and 1, got {weight}")
         if weight == 1:
             return self
-        return self.replace_variables({n: _mixture(self[n], weight, draw) for n in names})
+        return self.replace_variables({n: _mixture(self[n], other[n], weight) for n in names})
 
     def shuffled(self, names: tuple[str, ...]) -> CausalModel:
         """Each named variable keeps its distribution but loses its dependence on the others.
@@ -163,22 +163,23 @@ class CausalModel:
 
 
 def _constant(variable: Variable, value: Any) -> Variable:
-    return replace(
-        variable, parents=(), equation=f"{value}", mechanism=lambda values, noise: value
-    )
+    return replace(variable, parents=(), equation=f"{value}", mechanism=lambda values, noise: value)
 
 
-def _mixture(variable: Variable, weight: float, draw: Callable[[Random], Any]) -> Variable:
+def _mixture(variable: Variable, other: Variable, weight: float) -> Variable:
     def noise(rng: Random) -> tuple[bool, Any, Any]:
-        return rng.random() < weight, variable.noise(rng), draw(rng)
+        return rng.random() < weight, variable.noise(rng), other.noise(rng)
 
     def mechanism(values: Values, noise: tuple[bool, Any, Any]) -> Any:
-        bound, own_noise, free = noise
-        return variable.mechanism(values, own_noise) if bound else free
+        own, own_noise, other_noise = noise
+        if own:
+            return variable.mechanism(values, own_noise)
+        return other.mechanism(values, other_noise)
 
     return replace(
         variable,
-        equation=f"{variable.equation} with probability {weight}, else independent",
+        equation=f"{variable.equation} with probability {weight}, else {other.equation}",
+        parents=tuple(dict.fromkeys(variable.parents + other.parents)),
         noise=noise,
         mechanism=mechanism,
     )

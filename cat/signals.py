@@ -105,10 +105,12 @@ class Example:
                     f"{where}: expected a field {field!r}, got {sorted(record)}: each line needs "
                     '"input" (the prompt) and "target" (the answer)'
                 )
-        text, answer = record["input"], str(record["target"]).strip()
+        text, answer = record["input"], record["target"]
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f"{where}: expected a text in 'input', got {text!r}")
-        return cls(text, answer, parse_signals(record.get("important"), where))
+        if not isinstance(answer, str | int | float):
+            raise ValueError(f"{where}: expected a text or a number in 'target', got {answer!r}")
+        return cls(text, str(answer).strip(), parse_signals(record.get("important"), where))
 
 
 def parse_signals(raw: Any, where: str = "record") -> tuple[Signal, ...]:
@@ -168,7 +170,7 @@ def _cuts(text: str, at: int) -> bool:
     before, after = text[at - 1], text[at]
     if before.isalnum() and after.isalnum():
         return True
-    inside_number = "0" <= text[at - 2 : at - 1] <= "9" and before in ".," and after.isdigit()
+    inside_number = text[at - 2 : at - 1].isdigit() and before in ".," and after.isdigit()
     at_point = before.isdigit() and after in ".," and text[at + 1 : at + 2].isdigit()
     return inside_number or at_point
 
@@ -180,21 +182,27 @@ def read_records(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise FileNotFoundError(
             f"{path}: no such file. Make the game's data with: cat-tune data stg-e --out DIR"
         )
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:  # decoded line by line: a cut may fall inside a character
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             where = f"{path}:{number}"
             try:
-                record = json.loads(line)
+                record = json.loads(line.decode("utf-8"))
+            except UnicodeDecodeError as error:
+                raise _broken_line(where, error.reason, error.start) from error
             except json.JSONDecodeError as error:
-                raise ValueError(
-                    f"{where}: expected one JSON record a line, got a broken one ({error.msg} at "
-                    f"column {error.colno}); was the file cut off? Mend or remove this line"
-                ) from error
+                raise _broken_line(where, error.msg, error.pos) from error
             if not isinstance(record, dict):
                 raise ValueError(f"{where}: expected a JSON object, got {type(record).__name__}")
             yield where, record
+
+
+def _broken_line(where: str, reason: str, at: int) -> ValueError:
+    return ValueError(
+        f"{where}: expected one JSON record a line, got a broken one ({reason} at column "
+        f"{at + 1}); was the file cut off? Mend or remove this line"
+    )
 
 
 def read_examples(path: str | Path) -> list[Example]:

@@ -150,8 +150,9 @@ def stg_e(
         middle_risk: keep the files' third label, on texts whose score is the float 2.7; without
             it these texts carry the rule's label, Low Risk. No other text changes.
     """
-    _check_counts(n_train=n_train, n_test=n_test)
-    iid_model = STG_E.mix(STG_E.named("spurious"), spurious_strength, _one_to_ten)
+    _check_count("n_train", n_train, at_least=4)  # a quarter of it is train_S
+    _check_count("n_test", n_test)
+    iid_model = STG_E.mix(STG_E_OOD, STG_E.named("spurious"), spurious_strength)
     ood_model = _out_of_distribution(STG_E, STG_E_OOD, ood)
     answer = _risk_with_middle if middle_risk else _risk
     rng = Random(seed)
@@ -314,12 +315,10 @@ def stg_h(
     With ``spurious_strength`` below 1 a spurious factor takes, with the remaining probability,
     its value of another sample.
     """
-    _check_counts(n_train=n_train, n_test=n_test)
-    iid_model = STG_H
-    for name in STG_H.named("spurious"):
-        iid_model = iid_model.mix(
-            (name,), spurious_strength, lambda rng, name=name: STG_H.sample(rng).values[name]
-        )
+    _check_count("n_train", n_train)
+    _check_count("n_test", n_test)
+    spurious = STG_H.named("spurious")
+    iid_model = STG_H.mix(STG_H.shuffled(spurious), spurious, spurious_strength)
     ood_model = _out_of_distribution(STG_H, STG_H_OOD, ood)
     rng = Random(seed)
     train = [_stg_h_record(iid_model, rng) for _ in range(n_train)]
@@ -345,10 +344,9 @@ def _out_of_distribution(iid: CausalModel, published: CausalModel, ood: Ood) -> 
     raise ValueError(f'expected ood "uniform" (the paper\'s) or "marginals", got {ood!r}')
 
 
-def _check_counts(**counts: int) -> None:
-    for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"expected {name} of at least 1, got {count}")
+def _check_count(name: str, count: int, *, at_least: int = 1) -> None:
+    if count < at_least:
+        raise ValueError(f"expected {name} of at least {at_least}, got {count}")
 
 
 def _factor_pattern(name: str) -> re.Pattern[str]:
@@ -394,5 +392,7 @@ def annotate(example: Example) -> Example:
         for name, (_, span) in sorted(factors.items(), key=lambda item: item[1][1].start)
     )
     causes = tuple(role.span for role in roles if role.role == "causal")
-    signals = example.signals or (Signal(example.answer_span, causes),)
+    signals = example.signals
+    if example.answer and not signals:
+        signals = (Signal(example.answer_span, causes),)
     return replace(example, roles=roles, signals=signals)

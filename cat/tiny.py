@@ -94,7 +94,7 @@ def tiny_tokenizer(name: str = "tiny") -> Any:
 
 
 def tiny_model(name: str = "tiny", *, seed: int = 42) -> Any:
-    """An embedded model with fresh weights drawn from a seed; torch's own generator is untouched."""
+    """An embedded model with fresh weights drawn from a seed; torch's generator stays as it was."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 

@@ -16,14 +16,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
+from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainerCallback
 
 from cat.data import digest, load_data
@@ -32,9 +35,21 @@ from cat.models import load_model, lora_config, place
 from cat.provenance import provenance
 from cat.signals import Example
 from cat.tiny import TINY_MODELS, one_thread
-from cat.trainer import CATConfig, CATTrainer, StepRecord, last_checkpoint
+from cat.trainer import CATConfig, CATTrainer, StepRecord, last_checkpoint, step_of
 
-__all__ = ["RunConfig", "RunResult", "check_writable", "main", "parse", "run"]
+__all__ = [
+    "RunConfig",
+    "RunResult",
+    "check_writable",
+    "main",
+    "parse",
+    "run",
+    "usual_learning_rate",
+]
+
+
+RESULT = "result.json"
+
 
 @dataclass
 class RunConfig:
@@ -57,7 +72,8 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished run: the tuned model, a record a step, and the scores of every test set."""
+    """A finished run: the tuned model, a record a step (of those since a resumed checkpoint), and
+    the scores of every test set."""
 
     model: Any
     tokenizer: Any
@@ -92,7 +108,7 @@ def parse(argv: Sequence[str]) -> tuple[RunConfig, CATConfig]:
 
 
 def usual_learning_rate(model: str, *, lora: bool) -> float:
-    """The paper's, 5e-5 full and 1e-4 LoRA; 2e-3 for the embedded models, which start from noise."""
+    """The paper's 5e-5 (full) or 1e-4 (LoRA); 2e-3 for embedded models, which start from noise."""
     if model in TINY_MODELS:
         return 2e-3
     return 1e-4 if lora else 5e-5
@@ -101,7 +117,7 @@ def usual_learning_rate(model: str, *, lora: bool) -> float:
 def _read_config(path: str, known: set[str]) -> dict[str, Any]:
     try:
         settings = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: expected YAML, {error}") from error
     if not isinstance(settings, dict):
         raise ValueError(f"{path}: expected 'name: value' lines, got {settings!r}")
@@ -120,15 +136,22 @@ def run(
     """Train, evaluate, write the output folder.
 
     Raises:
-        ValueError: settings, data or model that cannot be used; before anything was trained.
+        ValueError: settings, data or model that cannot be used, or an output folder that holds
+            another run; before anything was trained.
         OSError: the output folder cannot be written to; found out before training too.
+        RuntimeError: training broke off; the message says why and what was saved.
         KeyboardInterrupt: after Ctrl-C, with a checkpoint left; the message says where.
     """
     output = Path(settings.output_dir)
     check_writable(output)
-    checkpoint = last_checkpoint(output) if config.resume else None
+    checkpoint = last_checkpoint(output)
     if config.resume:
         say(f"resuming from {checkpoint}" if checkpoint else "no complete checkpoint: from scratch")
+    elif checkpoint:
+        raise ValueError(
+            f"{output} holds a run ({checkpoint.name}): go on with it by --resume, or choose "
+            "another --output_dir, or remove the folder"
+        )
     placement = place(config.device, config.dtype)
     say(f"{config.model} on {placement}")
     data = load_data(config.data, config.train_split)
@@ -145,14 +168,15 @@ def run(
     )
     trainer.remove_callback(PrinterCallback)
     say(str(trainer.alignment_report))
+    (output / RESULT).unlink(missing_ok=True)  # it tells that the run is finished
     with one_thread() if config.model in TINY_MODELS else nullcontext():
         _train(trainer, checkpoint, on_record)
-        trainer.save_model()
+        model = trainer.model.eval()
         evaluations = {name: evaluate_answers(model, tokenizer, e) for name, e in tests.items()}
     found = {name: references(data["train"], examples) for name, examples in tests.items()}
     result = RunResult(model, tokenizer, trainer.records, evaluations, found)
     if trainer.is_world_process_zero():
-        _write_result(output / "result.json", config, settings, data, result)
+        _write_result(output / RESULT, config, settings, data, result)
     return result
 
 
@@ -161,15 +185,29 @@ def _train(
     checkpoint: Path | None,
     on_record: Callable[[StepRecord], None] | None,
 ) -> None:
-    steps_done = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
+    """Train and save the model; what breaks it off is told with what was saved."""
+    output = Path(trainer.args.output_dir)
+    steps_done = (step_of(checkpoint) if checkpoint else None) or 0
+    step_log: AbstractContextManager[Callable[[StepRecord], None]]
+    if trainer.is_world_process_zero():
+        step_log = _step_log(output / "steps.jsonl", steps_done)
+    else:
+        step_log = nullcontext(lambda record: None)
     try:
-        with _step_log(Path(trainer.args.output_dir) / "steps.jsonl", steps_done) as write:
-            for record in trainer.steps(resume_from=checkpoint):
+        # Closed, not dropped: what is told of an interrupted run is true once it has ended.
+        with step_log as write, closing(trainer.steps(resume_from=checkpoint)) as records:
+            for record in records:
                 write(record)
                 if on_record is not None:
                     on_record(record)
+        trainer.save_model()
     except KeyboardInterrupt:
         raise KeyboardInterrupt(trainer.where_it_stopped()) from None
+    except (ValueError, OSError, RuntimeError, SafetensorError) as error:
+        free = shutil.disk_usage(output).free / 1e6
+        raise RuntimeError(
+            f"training broke off: {error}\n{trainer.where_it_stopped()}; {free:,.0f} MB are free"
+        ) from error
 
 
 class _SayEvaluations(TrainerCallback):
@@ -183,11 +221,10 @@ class _SayEvaluations(TrainerCallback):
 
 def check_writable(folder: Path) -> None:
     """Find out before hours of training, not after."""
-    probe = folder / ".writable"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.write_text("", encoding="utf-8")
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"probe")
     except OSError as error:
         raise OSError(
             f"expected an output folder that can be written, {folder} cannot "
@@ -203,8 +240,10 @@ def _step_log(path: Path, steps_done: int) -> Iterator[Callable[[StepRecord], No
         for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
             if line.endswith("\n") and json.loads(line)["step"] <= steps_done:
                 kept.append(line)
-    with path.open("w", encoding="utf-8") as lines:
-        lines.writelines(kept)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text("".join(kept), encoding="utf-8")
+    partial.replace(path)
+    with path.open("a", encoding="utf-8") as lines:
 
         def write(record: StepRecord) -> None:
             lines.write(json.dumps(record.to_dict()) + "\n")
@@ -244,6 +283,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
         quiet_libraries()
         config, settings = parse(sys.argv[1:] if argv is None else argv)
+        if settings.process_index > 0:  # under accelerate launch the first process does the talking
+            run(config, settings, say=lambda line: None)
+            return 0
         with step_bar() as on_record:
             result = run(config, settings, on_record=on_record, say=tqdm.write)
         for name, evaluation in result.evaluations.items():

@@ -20,22 +20,22 @@ import json
 import math
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
-from transformers import Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from cat.alignment import Aligned, align_all
 from cat.batches import Collator, visible_keys
 from cat.evaluate import evaluate_answers
 from cat.handover import HandOver
+from cat.models import add_adapter, quiet_peft
 from cat.reattention import (
     Form,
     Reduction,
@@ -47,7 +47,9 @@ from cat.reattention import (
 from cat.rows import enable_rows, forward_with_rows
 from cat.signals import Example
 
-__all__ = ["CATConfig", "CATTrainer", "StepRecord", "gamma_at", "last_checkpoint"]
+__all__ = ["CATConfig", "CATTrainer", "StepRecord", "gamma_at", "last_checkpoint", "step_of"]
+
+ROW_MEANS = ("ratio_mean", "active_row_share", "causal_mass")
 
 
 @dataclass
@@ -88,30 +90,50 @@ class CATConfig(TrainingArguments):
     logging_steps: float = field(default=10, metadata={"help": "steps between two log lines"})
     save_strategy: str = field(default="epoch", metadata={"help": "no, steps or epoch"})
     save_total_limit: int | None = field(default=2, metadata={"help": "checkpoints kept"})
-    report_to: None | str | list[str] = field(default="none", metadata={"help": "trackers"})
+    # HfArgumentParser reads the members of this union by their place.
+    report_to: None | str | list[str] = field(  # noqa: RUF036
+        default="none", metadata={"help": "trackers"}
+    )
     disable_tqdm: bool | None = field(default=True, metadata={"help": "the CLI shows its own bar"})
 
     def __post_init__(self) -> None:
         if self.alpha is not None:
             check_alpha(self.alpha)
         gamma_at(self.gamma, epoch=0.0)
+        for name, options in (("form", get_args(Form)), ("reduction", get_args(Reduction))):
+            if getattr(self, name) not in options:
+                raise ValueError(f"expected {name} of {options}, got {getattr(self, name)!r}")
         if self.max_length < 2:
             raise ValueError(f"expected max_length of at least 2 tokens, got {self.max_length}")
         self.remove_unused_columns = False  # rows and causes are columns of ours
         super().__post_init__()
         if self.uses_rows and self.activation_checkpointing:
-            kwargs = dict(self.activation_checkpointing_kwargs or {})
-            if kwargs.setdefault("use_reentrant", False):
+            kwargs = {"use_reentrant": False, **(self.activation_checkpointing_kwargs or {})}
+            if kwargs["use_reentrant"]:
                 raise ValueError(
                     "reentrant activation checkpointing gives attention rows without a gradient: "
                     "set activation_checkpointing_kwargs={'use_reentrant': False}"
                 )
-            self.activation_checkpointing_kwargs = kwargs
-        if self.reduction == "example" and self.gradient_accumulation_steps > 1:
+            self.activation_checkpointing_kwargs: Any = kwargs
+        several = self.gradient_accumulation_steps > 1 or self.world_size > 1
+        if self.reduction == "example" and several:
             raise ValueError(
                 'reduction "example" divides by the violating examples of the batch, a number '
-                "known only after its forward pass: it needs gradient_accumulation_steps=1"
+                "known only after its forward pass: it needs gradient_accumulation_steps=1 and "
+                "one process"
             )
+        if not self.average_tokens_across_devices and self.world_size > 1:
+            raise ValueError(
+                "expected average_tokens_across_devices=True: the loss is divided by the tokens of "
+                "all processes"
+            )
+        if self.n_gpu > 1:
+            raise ValueError(
+                f"expected one GPU a process, this one sees {self.n_gpu}: start with `accelerate "
+                "launch -m cat.train`, or choose one GPU with CUDA_VISIBLE_DEVICES=0"
+            )
+        if self.label_smoothing_factor:
+            raise ValueError("label_smoothing_factor is not supported: leave it at 0")
 
     @property
     def uses_rows(self) -> bool:
@@ -140,8 +162,10 @@ def gamma_at(gamma: str | float, epoch: float) -> float:
 class StepRecord:
     """What one optimizer step saw; the attention quantities are None in plain training.
 
-    ``ratio_mean`` is the mean of C/N over the valid rows, ``active_row_share`` the share of them
-    below alpha, ``causal_mass`` the mean attention mass on causes.
+    ``epoch`` is where the step ended, so the last step of the first epoch says 1.0, and was
+    weighted with the gamma of epoch 0. ``ratio_mean`` is the mean of C/N over the valid rows,
+    ``active_row_share`` the share of them below alpha, ``causal_mass`` the mean attention mass on
+    causes.
     """
 
     step: int
@@ -172,7 +196,8 @@ class CATTrainer(Trainer):
         peft_config: wraps the model, for example :func:`cat.models.lora_config`.
 
     Raises:
-        ValueError: ``alpha`` is set and no example has a supervised row.
+        ValueError: ``alpha`` is set and no example has a supervised row, or the model has no
+            weights to train.
     """
 
     loss_is_scaled_for_ga = True
@@ -188,10 +213,10 @@ class CATTrainer(Trainer):
         peft_config: Any = None,
         callbacks: list[TrainerCallback] | None = None,
     ) -> None:
+        _check_trainable(model)
         if peft_config is not None:
-            from peft import get_peft_model
-
-            model = get_peft_model(model, peft_config)
+            set_seed(args.seed)  # the adapter's first weights are random
+            model = add_adapter(model, peft_config)
         aligned, self.alignment_report = align_all(
             train_examples, tokenizer, max_length=args.max_length
         )
@@ -211,9 +236,10 @@ class CATTrainer(Trainer):
         self.model_accepts_loss_kwargs = True  # we divide by the whole step's tokens ourselves
         self.records: list[StepRecord] = []
         self._tally = _Tally()
+        self._step_rows = 0
         self._stop_requested = False
         self._on_record: HandOver[StepRecord] | None = None
-        self.add_callback(_EndOfStep(self))
+        self.add_callback(_Recording(self))
 
     # -- the objective ---------------------------------------------------------------------
 
@@ -243,24 +269,28 @@ class CATTrainer(Trainer):
             gamma = gamma_at(self.args.gamma, self.state.epoch or 0.0)
             self._tally.count(attention, causes, visible, self.args)
             if self.args.alpha is not None:
-                attn_loss = self._attention_loss(attention, causes, visible)
+                whole_step = num_items_in_batch is not None
+                attn_loss = self._attention_loss(attention, causes, visible, whole_step)
                 loss = loss + gamma * attn_loss * processes
                 self._tally.add(attn_loss=attn_loss)
                 self._tally.gamma = gamma
         return (loss, outputs) if return_outputs else loss
 
-    def _attention_loss(self, attention: Tensor, causes: Tensor, visible: Tensor) -> Tensor:
-        reduction: Reduction = self.args.reduction
+    def _attention_loss(
+        self, attention: Tensor, causes: Tensor, visible: Tensor, whole_step: bool
+    ) -> Tensor:
+        """L_attn of a batch; of a micro-batch, its share of the mean over the whole step's rows."""
+        share = whole_step and self.args.reduction == "rows"
         loss = reattention_loss(
             attention,
             causes,
             self.args.alpha,
             visible=visible,
             form=self.args.form,
-            reduction="sum" if reduction == "rows" else reduction,
+            reduction="sum" if share else self.args.reduction,
             exclude_sink=self.args.exclude_sink,
         )
-        return loss / max(self._step_rows, 1) if reduction == "rows" else loss
+        return loss / max(self._step_rows, 1) if share else loss
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[dict[str, Tensor]], num_batches: int, device: torch.device
@@ -283,7 +313,7 @@ class CATTrainer(Trainer):
 
     # -- records, stopping, resuming ---------------------------------------------------------
 
-    def steps(self, resume_from: str | Path | None = None) -> Iterator[StepRecord]:
+    def steps(self, resume_from: str | Path | None = None) -> Generator[StepRecord, None, None]:
         """Train, yielding a record after each optimizer step.
 
         Training waits between two records, so that whoever iterates may change
@@ -292,6 +322,7 @@ class CATTrainer(Trainer):
         ``save_strategy`` is "no".
         """
         self._on_record = HandOver()
+        self._stop_requested = False
         device = self.args.device
 
         def run() -> None:
@@ -311,7 +342,8 @@ class CATTrainer(Trainer):
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """As transformers' Trainer, but Ctrl-C ends the run after the current step and leaves a
         checkpoint; a second Ctrl-C ends it at once."""
-        self._stop_requested = False
+        if self._on_record is None:  # steps() cleared it before its thread began
+            self._stop_requested = False
         with self._interrupt_at_step_end() as interrupted:
             result = super().train(*args, **kwargs)
         if interrupted:
@@ -321,7 +353,7 @@ class CATTrainer(Trainer):
     def where_it_stopped(self) -> str:
         """For the message after an interrupt."""
         checkpoint = last_checkpoint(self.args.output_dir)
-        where = f"checkpoint: {checkpoint}" if checkpoint else "no checkpoint (save_strategy: no)"
+        where = f"checkpoint: {checkpoint}" if checkpoint else "no checkpoint was written"
         return f"stopped after step {self.state.global_step} of {self.state.max_steps}; {where}"
 
     @contextmanager
@@ -354,12 +386,16 @@ class CATTrainer(Trainer):
             self.control.should_training_stop = True
             self.control.should_save = self.args.save_strategy != "no"
 
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """As transformers' Trainer, without peft's warnings about a base that has no files."""
+        with quiet_peft():
+            super().save_model(output_dir, _internal_call)
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Adds the step's loss terms and attention quantities to each training log line."""
         if "loss" in logs and self.records:
             last = self.records[-1].to_dict()
-            names = ("lm_loss", "attn_loss", "gamma")
-            names += ("ratio_mean", "active_row_share", "causal_mass")
+            names = ("lm_loss", "attn_loss", "gamma", *ROW_MEANS)
             logs.update({name: last[name] for name in names if last[name] is not None})
         super().log(logs, start_time)
 
@@ -387,7 +423,7 @@ class CATTrainer(Trainer):
             )
             metrics[f"{prefix}_accuracy"] = evaluation.accuracy
         self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(
+        self.control: Any = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
         )
         return metrics
@@ -398,16 +434,34 @@ def last_checkpoint(output_dir: str | Path) -> Path | None:
 
     The trainer writes ``trainer_state.json`` last, so a checkpoint with a readable one is whole.
     """
-    folders = sorted(
-        Path(output_dir).glob("checkpoint-*"), key=lambda f: int(f.name.rsplit("-", 1)[1])
-    )
-    for folder in reversed(folders):
+    folders = Path(output_dir).glob("checkpoint-*")
+    numbered = {step: folder for folder in folders if (step := step_of(folder)) is not None}
+    for _, folder in sorted(numbered.items(), reverse=True):
         try:
             json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
         return folder
     return None
+
+
+def step_of(checkpoint: Path) -> int | None:
+    """The optimizer step after which a checkpoint was written; None for other folders.
+
+    >>> step_of(Path("outputs/checkpoint-120")), step_of(Path("checkpoint-best"))
+    (120, None)
+    """
+    number = checkpoint.name.removeprefix("checkpoint-")
+    return int(number) if number.isdigit() else None
+
+
+def _check_trainable(model: nn.Module) -> None:
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError(
+            "expected a model with weights to train, all of this one are frozen. A saved adapter "
+            "is loaded for answering: to tune on top of it, merge it into its base and save that "
+            "(model.merge_and_unload().save_pretrained(FOLDER))"
+        )
 
 
 def _check_alignment(aligned: Sequence[Aligned], args: CATConfig, report: str) -> None:
@@ -430,7 +484,8 @@ def _next_token_loss(logits: Tensor, labels: Tensor, num_items: Tensor | int | N
     wanted = labels[:, 1:].flatten()
     kept = wanted != -100
     total = nn.functional.cross_entropy(predicted[kept].float(), wanted[kept], reduction="sum")
-    return total / (num_items if num_items is not None else kept.sum().clamp_min(1))
+    n = kept.sum() if num_items is None else torch.as_tensor(num_items)
+    return total / n.clamp_min(1)  # none where every answer was cut off: a loss of 0, not NaN
 
 
 class _Tally:
@@ -439,6 +494,7 @@ class _Tally:
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
         self.gamma: float | None = None
+        self.learning_rate = 0.0
 
     def add(self, **terms: Tensor) -> None:
         for name, term in terms.items():
@@ -449,18 +505,20 @@ class _Tally:
             attention.detach(), causes, visible=visible, exclude_sink=args.exclude_sink
         )
         self.add(
-            rows=ratios.valid.sum(), ratio=ratios.ratio.sum(), mass=ratios.causal_mass.sum()
+            rows=ratios.valid.sum(),
+            ratio_mean=ratios.ratio.sum(),
+            causal_mass=ratios.causal_mass.sum(),
         )
         if args.alpha is not None:
-            self.add(active=ratios.active(args.alpha).sum())
+            self.add(active_row_share=ratios.active(args.alpha).sum())
 
     def record(self, trainer: CATTrainer) -> StepRecord:
-        sums = {name: float(value) for name, value in self.sums.items()}
+        values = torch.stack([value.float() for value in self.sums.values()])
+        if trainer.accelerator.num_processes > 1:
+            values = trainer.accelerator.reduce(values, "sum")
+        sums = dict(zip(self.sums, values.tolist(), strict=True))
         rows = sums.get("rows", 0.0)
-
-        def per_row(name: str) -> float | None:
-            return sums[name] / rows if rows and name in sums else None
-
+        means = {name: sums[name] / rows if rows and name in sums else None for name in ROW_MEANS}
         attn_loss, gamma = sums.get("attn_loss"), self.gamma
         return StepRecord(
             step=trainer.state.global_step,
@@ -469,17 +527,19 @@ class _Tally:
             lm_loss=sums["lm_loss"],
             attn_loss=attn_loss,
             gamma=gamma,
-            ratio_mean=per_row("ratio"),
-            active_row_share=per_row("active"),
-            causal_mass=per_row("mass"),
-            learning_rate=trainer._get_learning_rate(),
+            **means,
+            learning_rate=self.learning_rate,
             total_steps=trainer.state.max_steps,
         )
 
 
-class _EndOfStep(TrainerCallback):
+class _Recording(TrainerCallback):
     def __init__(self, trainer: CATTrainer) -> None:
         self.trainer = trainer
+
+    def on_pre_optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        # At the step's end the schedule has already moved on to the next.
+        self.trainer._tally.learning_rate = self.trainer._get_learning_rate()
 
     def on_step_end(self, *args: Any, **kwargs: Any) -> None:
         self.trainer._step_ended()

@@ -13,8 +13,9 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cat.console import quiet_libraries
 from cat.evaluate import evaluate_answers, seed_interval
@@ -29,6 +30,9 @@ from catviz.figures.maps import attention_map
 from catviz.patterns import MeanMap
 from catviz.reading import mean_map, role_scores
 from catviz.report import Section, accuracy_table, write_report
+
+if TYPE_CHECKING:
+    from cat.trainer import StepRecord
 
 __all__ = ["PLANS", "Plan", "Run", "demo"]
 
@@ -104,6 +108,9 @@ PLANS = {
 }
 
 
+Results = dict[Run, dict[str, Any]]
+
+
 def demo(
     model: str = "tiny", out: str | Path = "outputs/demo", say: Callable[[str], None] = print
 ) -> Path:
@@ -127,7 +134,12 @@ def demo(
     )
     _train(todo, folders, resume=plan.keep_finished)
     say("drawing")
-    path = _write_page(model, plan, folders, out)
+    results = {
+        run: json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        for run, folder in folders.items()
+    }
+    path = _write_page(model, plan, folders, results, out)
+    say(_table(plan, _scores(model, plan, results)))
     say(f"page: {path}\nfigures: {out / 'figures'}")
     return path
 
@@ -170,11 +182,15 @@ def _train(runs: Sequence[Run], folders: dict[Run, Path], *, resume: bool) -> No
             run(
                 config,
                 settings,
-                on_record=lambda record, done=done: bar.update(done + record.step - bar.n),
+                on_record=partial(_advance, bar, done),
                 say=lambda line: None,
             )
             done += one.steps
             bar.update(done - bar.n)
+
+
+def _advance(bar: Any, done: int, record: StepRecord) -> None:
+    bar.update(done + record.step - bar.n)
 
 
 def _on_cpu() -> bool:
@@ -186,17 +202,34 @@ def _on_cpu() -> bool:
 # ---------------------------------------------------------------------------- the page
 
 
-def _write_page(model: str, plan: Plan, folders: dict[Run, Path], out: Path) -> Path:
-    results = {
-        run: json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        for run, folder in folders.items()
-    }
-    compared = {a: [Run(model, plan.split, a, s) for s in plan.seeds] for a in (None, plan.alpha)}
-    scores = [
+def _compared(model: str, plan: Plan) -> dict[float | None, list[Run]]:
+    """alpha -> its runs, a seed each."""
+    return {a: [Run(model, plan.split, a, s) for s in plan.seeds] for a in (None, plan.alpha)}
+
+
+def _scores(model: str, plan: Plan, results: Results) -> list[dict[str, Any]]:
+    return [
         {"model": label(alpha), **_score([results[r] for r in runs], test)}
-        for alpha, runs in compared.items()
+        for alpha, runs in _compared(model, plan).items()
         for test in SPLITS
     ]
+
+
+def _table(plan: Plan, scores: list[dict[str, Any]]) -> str:
+    """The comparison for a terminal."""
+    lines = [f"STG_{plan.split}, {len(plan.seeds)} seed(s), accuracy in percent"]
+    for score in scores:
+        low, high = 100 * score["low"], 100 * score["high"]
+        where = f"{score['model']:>15}  {score['split'].upper()}"
+        lines.append(f"{where}  {100 * score['accuracy']:6.2f}  [{low:.1f}, {high:.1f}]")
+    return "\n".join(lines)
+
+
+def _write_page(
+    model: str, plan: Plan, folders: dict[Run, Path], results: Results, out: Path
+) -> Path:
+    compared = _compared(model, plan)
+    scores = _scores(model, plan, results)
     figures = _attention_figures({label(a): folders[r[0]] for a, r in compared.items()}, plan)
     figures["accuracy_over_alpha"] = _alpha_figure(model, plan, results)
     figures["training"] = training_curves(
@@ -205,6 +238,8 @@ def _write_page(model: str, plan: Plan, folders: dict[Run, Path], out: Path) -> 
         targets={label(plan.alpha): plan.alpha},
     )
     save_all(figures, out / "figures", suffixes=("svg", "png", "json"))
+    for name, figure in figures.items():
+        figure.save(out / "figures" / f"{name}-dark.svg", theme="dark")
     first = results[compared[plan.alpha][0]]
     return write_report(
         out / "report.html",
@@ -304,7 +339,7 @@ def _references(result: dict[str, Any]) -> dict[str, dict[str, float]]:
     return found
 
 
-def _alpha_figure(model: str, plan: Plan, results: dict[Run, dict[str, Any]]) -> Figure:
+def _alpha_figure(model: str, plan: Plan, results: Results) -> Figure:
     def point(alpha: float | None, test: str) -> dict[str, Any]:
         runs = [Run(model, plan.curve_split, alpha, seed) for seed in plan.seeds]
         return _score([results[run] for run in runs], test)

@@ -6,14 +6,14 @@ over all layers and heads. The model is left as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from cat.alignment import align
 from cat.signals import Example
-from catviz.patterns import ROLES, MeanMap, Role
+from catviz.patterns import ROLES, MeanMap
 from catviz.roles import words_of
 
 __all__ = ["mean_map", "role_scores"]
@@ -46,8 +46,7 @@ def role_scores(
     examples: Sequence[Example],
     *,
     batch_size: int = 32,
-    on_batch: Callable[[int], None] | None = None,
-) -> dict[Role, np.ndarray]:
+) -> dict[str, np.ndarray]:
     """The attention score of every factor of every text, by role: the paper's Figure 3.
 
     A factor's score is the mean attention on its tokens in the rows that predict the answer. Texts
@@ -62,7 +61,7 @@ def role_scores(
     from cat.rows import attention_rows
 
     collate = Collator(tokenizer.pad_token_id)
-    scores: dict[Role, list[float]] = {role: [] for role in ROLES if role != "other"}
+    scores: dict[str, list[float]] = {role: [] for role in ROLES if role != "other"}
     for start in range(0, len(examples), batch_size):
         aligned = [align(e, tokenizer) for e in examples[start : start + batch_size]]
         batch = collate(aligned)
@@ -80,8 +79,6 @@ def role_scores(
             for factor in item.example.roles:
                 tokens = item.tokens_of(factor.span)
                 scores[factor.role].append(float(row[tokens].mean()))
-        if on_batch is not None:
-            on_batch(min(start + batch_size, len(examples)))
     if not any(scores.values()):
         raise ValueError(
             "expected texts with factors that have roles, got none: read them through "

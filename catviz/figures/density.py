@@ -30,7 +30,7 @@ _CUT = 5.0  # a linear axis ends at this many times the lower quartile of the pe
 
 
 def attention_density(
-    scores: Mapping[str, Mapping[str, ArrayLike]],
+    scores: Mapping[str, Mapping[str, ArrayLike | np.ndarray]],
     *,
     title: str = "Attention by role of the word",
     scale: Scale = "auto",
