@@ -105,8 +105,8 @@ def align(
     >>> example = Example("Smoking: 8, Weight: 4 Answer: ", "High Risk",
     ...                   (Signal("High Risk", ("Smoking: 8",)),))
     >>> aligned = align(example, tiny_tokenizer())
-    >>> aligned.rows, aligned.causes.astype(int).tolist()
-    ((2,), [[1, 0, 0, 0]])
+    >>> aligned.rows, aligned.causes.astype(int).tolist()  # four tokens and the end of text
+    ((2,), [[1, 0, 0, 0, 0]])
     """
     if max_length is not None and max_length < 1:
         raise ValueError(f"expected max_length as a number of tokens, at least 1, got {max_length}")

@@ -169,7 +169,7 @@ def greedy_answers(
             texts = [prompt.rstrip() for prompt in prompts[start : start + batch_size]]
             batch = tokenizer(texts, return_tensors="pt", padding=True).to(model.device)
             input_ids, attention_mask = batch["input_ids"], batch["attention_mask"]
-            if (input_ids[:, -1] == tokenizer.eos_token_id).all():
+            if all(ids[-1] == tokenizer.eos_token_id for ids in input_ids.tolist()):
                 input_ids, attention_mask = input_ids[:, :-1], attention_mask[:, :-1]
             generated = model.generate(
                 input_ids=input_ids,
@@ -180,6 +180,7 @@ def greedy_answers(
                 temperature=None,
                 top_p=None,
                 top_k=None,
+                repetition_penalty=1.0,  # some chat models bring their own: not greedy
                 pad_token_id=tokenizer.pad_token_id,
                 eos_token_id=tokenizer.eos_token_id,
             )

@@ -42,6 +42,11 @@ __all__ = [
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 MODEL_FILES = ("config.json", "adapter_config.json")
+ATTENTION_PROJECTIONS = (
+    ("q_proj", "k_proj", "v_proj", "o_proj"),  # Llama, Qwen, Mistral, ...
+    ("attn.c_attn", "attn.c_proj"),  # GPT-2; its MLP has a c_proj too
+    ("query_key_value", "dense"),  # GPT-NeoX, Falcon
+)
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 # Before a name of this module's where an adapter notes its base: the colon keeps peft, which looks
 # at the base whenever it saves, from asking the hub for such a name.
@@ -150,17 +155,14 @@ def lora_config(model: Any, *, rank: int = 16, scale: int = 32, dropout: float =
     first layer's map where it was.
     """
     from peft import LoraConfig, TaskType
+    from transformers.pytorch_utils import Conv1D
 
-    known = {name.rsplit(".", 1)[-1] for name, _ in model.named_modules()}
+    modules = [f".{name}" for name, _ in model.named_modules()]
     targets = next(
         (
             projections
-            for projections in (
-                ("q_proj", "k_proj", "v_proj", "o_proj"),
-                ("c_attn", "c_proj"),
-                ("query_key_value", "dense"),
-            )
-            if known.issuperset(projections)
+            for projections in ATTENTION_PROJECTIONS
+            if all(any(name.endswith(f".{p}") for name in modules) for p in projections)
         ),
         None,
     )
@@ -174,6 +176,7 @@ def lora_config(model: Any, *, rank: int = 16, scale: int = 32, dropout: float =
         lora_alpha=scale,
         lora_dropout=dropout,
         target_modules=list(targets),
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
         task_type=TaskType.CAUSAL_LM,
     )
 
@@ -214,7 +217,7 @@ def _resolve(name: str) -> str:
         return str(folder)
     family, _, variant = name.partition("/")
     if family == "tiny":
-        if not variant or not (CHECKPOINTS / variant).is_dir():
+        if name not in model_names():
             raise ValueError(f"no shipped checkpoint {name!r}; there are {model_names()}")
         return str(CHECKPOINTS / variant)
     return name
@@ -227,6 +230,8 @@ def _explained(name: str) -> Iterator[str]:
     from safetensors import SafetensorError
 
     source = _resolve(name)
+    if not source:
+        raise ValueError(_not_found(name))
     folder = Path(source).expanduser()
     if not folder.is_dir() and (folder.exists() or name.startswith((".", "/", "~"))):
         raise ValueError(f"expected a folder with a saved model, got {name!r}")

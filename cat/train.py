@@ -19,15 +19,15 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 from safetensors import SafetensorError
-from transformers import PrinterCallback, TrainerCallback
+from transformers import TrainerCallback
 
 from cat.data import digest, load_data
 from cat.evaluate import Evaluation, evaluate_answers, references
@@ -166,7 +166,6 @@ def run(
         peft_config=lora_config(model, rank=config.lora_rank) if config.lora else None,
         callbacks=[_SayEvaluations(say)],
     )
-    trainer.remove_callback(PrinterCallback)
     say(str(trainer.alignment_report))
     (output / RESULT).unlink(missing_ok=True)  # it tells that the run is finished
     with one_thread() if config.model in TINY_MODELS else nullcontext():
@@ -188,16 +187,12 @@ def _train(
     """Train and save the model; what breaks it off is told with what was saved."""
     output = Path(trainer.args.output_dir)
     steps_done = (step_of(checkpoint) if checkpoint else None) or 0
-    step_log: AbstractContextManager[Callable[[StepRecord], None]]
     if trainer.is_world_process_zero():
-        step_log = _step_log(output / "steps.jsonl", steps_done)
-    else:
-        step_log = nullcontext(lambda record: None)
+        trainer.add_callback(_StepLog(trainer, output / "steps.jsonl", steps_done))
     try:
         # Closed, not dropped: what is told of an interrupted run is true once it has ended.
-        with step_log as write, closing(trainer.steps(resume_from=checkpoint)) as records:
+        with closing(trainer.steps(resume_from=checkpoint)) as records:
             for record in records:
-                write(record)
                 if on_record is not None:
                     on_record(record)
         trainer.save_model()
@@ -208,6 +203,29 @@ def _train(
         raise RuntimeError(
             f"training broke off: {error}\n{trainer.where_it_stopped()}; {free:,.0f} MB are free"
         ) from error
+
+
+class _StepLog(TrainerCallback):
+    """A JSON line a step, those of the steps before a resumed checkpoint kept.
+
+    A step's line is written before its checkpoint, by the thread that trains: an interrupt, which
+    only the main thread gets, can neither lose a line nor write one twice.
+    """
+
+    def __init__(self, trainer: CATTrainer, path: Path, steps_done: int) -> None:
+        self.trainer, self.path = trainer, path
+        kept = []
+        if steps_done and path.is_file():
+            for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+                if line.endswith("\n") and json.loads(line)["step"] <= steps_done:
+                    kept.append(line)
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text("".join(kept), encoding="utf-8")
+        partial.replace(path)
+
+    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+        with self.path.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(self.trainer.records[-1].to_dict()) + "\n")
 
 
 class _SayEvaluations(TrainerCallback):
@@ -230,26 +248,6 @@ def check_writable(folder: Path) -> None:
             f"expected an output folder that can be written, {folder} cannot "
             f"({error.strerror}): choose another with --output_dir, or free space"
         ) from error
-
-
-@contextmanager
-def _step_log(path: Path, steps_done: int) -> Iterator[Callable[[StepRecord], None]]:
-    """A JSON line a step, those of the steps before a resumed checkpoint kept."""
-    kept = []
-    if steps_done and path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-            if line.endswith("\n") and json.loads(line)["step"] <= steps_done:
-                kept.append(line)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text("".join(kept), encoding="utf-8")
-    partial.replace(path)
-    with path.open("a", encoding="utf-8") as lines:
-
-        def write(record: StepRecord) -> None:
-            lines.write(json.dumps(record.to_dict()) + "\n")
-            lines.flush()
-
-        yield write
 
 
 def _write_result(

@@ -3,14 +3,16 @@
 ``L = L_next + gamma * L_attn`` with ``gamma = e^-epoch`` (Han et al. 2025, section 4.2). With
 ``alpha`` left out the very same code is plain fine-tuning: the attention rows are not computed.
 
+>>> from tempfile import TemporaryDirectory
 >>> from cat.models import load_model
 >>> from cat.signals import Example
 >>> from cat.stg import annotate, stg_e
 >>> model, tokenizer = load_model("tiny")
 >>> examples = [annotate(Example.from_record(r)) for r in stg_e()["train_S"][:32]]
->>> config = CATConfig(alpha=10.0, max_steps=2, output_dir="/tmp/cat-doctest", save_strategy="no")
->>> trainer = CATTrainer(model, config, examples, tokenizer=tokenizer)
->>> [record.step for record in trainer.steps()]
+>>> with TemporaryDirectory() as folder:
+...     config = CATConfig(alpha=10.0, max_steps=2, output_dir=folder, save_strategy="no")
+...     trainer = CATTrainer(model, config, examples, tokenizer=tokenizer)
+...     [record.step for record in trainer.steps()]
 [1, 2]
 """
 
@@ -29,7 +31,13 @@ from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
-from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers import (
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
 
 from cat.alignment import Aligned, align_all
 from cat.batches import Collator, visible_keys
@@ -194,6 +202,7 @@ class CATTrainer(Trainer):
         eval_examples: name -> examples, answered greedily whenever ``eval_strategy`` says so.
         tokenizer: a fast tokenizer.
         peft_config: wraps the model, for example :func:`cat.models.lora_config`.
+        callbacks: at a step's end they find its record last in :attr:`records`.
 
     Raises:
         ValueError: ``alpha`` is set and no example has a supervised row, or the model has no
@@ -231,15 +240,15 @@ class CATTrainer(Trainer):
             eval_dataset={name: list(e) for name, e in (eval_examples or {}).items()} or None,
             data_collator=Collator(tokenizer.pad_token_id, answer_only=args.answer_only),
             processing_class=tokenizer,
-            callbacks=callbacks,
+            callbacks=[_Recording(self), *(callbacks or [])],
         )
+        self.remove_callback(PrinterCallback)  # the records are there to be shown
         self.model_accepts_loss_kwargs = True  # we divide by the whole step's tokens ourselves
         self.records: list[StepRecord] = []
         self._tally = _Tally()
         self._step_rows = 0
         self._stop_requested = False
         self._on_record: HandOver[StepRecord] | None = None
-        self.add_callback(_Recording(self))
 
     # -- the objective ---------------------------------------------------------------------
 
