@@ -10,11 +10,10 @@ reported with its reason, never dropped in silence.
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from itertools import product
 from typing import Any, Literal
 
@@ -78,9 +77,12 @@ class Aligned:
     @property
     def answer_rows(self) -> tuple[int, ...]:
         """The rows that predict the answer's tokens (the end-of-text token not among them)."""
-        text_end = len(self.example.full_text)
-        answer = range(self.answer_start, len(self.input_ids))
-        return tuple(t - 1 for t in answer if self.offsets[t].start < text_end)
+        prompt_end, text_end = self.example.boundary, len(self.example.full_text)
+        return tuple(
+            t - 1
+            for t, (start, end) in enumerate(self.offsets)
+            if prompt_end < end and start < text_end
+        )
 
     def tokens_of(self, span: Span) -> list[int]:
         """Indices of the tokens whose characters overlap a span."""
@@ -115,12 +117,13 @@ def align(
     answer_start = _answer_start(offsets, example.boundary)
     limit = len(ids) if max_length is None else min(max_length, len(ids))
 
+    places = cache(partial(_places, text))
+    tokens_of = cache(partial(_overlapping, offsets))
     cells: dict[int, set[int]] = {}  # row -> keys
     pairs = []
     for signal in example.signals:
-        effects = _places(text, signal.effect)
         for cause in signal.causes:
-            outcome, found = _align_pair(effects, _places(text, cause), offsets, limit)
+            outcome, found = _align_pair(places(signal.effect), places(cause), tokens_of, limit)
             pairs.append(Pair(_quote(text, signal.effect), _quote(text, cause), outcome))
             for row, key in found:
                 cells.setdefault(row, set()).add(key)
@@ -227,9 +230,8 @@ def _tokenise(text: str, tokenizer: Any, *, add_eos: bool) -> tuple[list[int], l
             f"expected a fast tokenizer (one with character offsets), got "
             f"{type(tokenizer).__name__}: load it with use_fast=True"
         )
-    with warnings.catch_warnings():  # longer than the model's limit: we cut and count it ourselves
-        warnings.simplefilter("ignore")
-        encoded = tokenizer(text, return_offsets_mapping=True, verbose=False)
+    # Not verbose: the report tells of texts beyond the limit that the caller sets.
+    encoded = tokenizer(text, return_offsets_mapping=True, verbose=False)
     ids = list(encoded["input_ids"])
     offsets = [Span(*offset) for offset in encoded["offset_mapping"]]
     if add_eos and tokenizer.eos_token_id is not None and ids[-1:] != [tokenizer.eos_token_id]:
@@ -239,12 +241,13 @@ def _tokenise(text: str, tokenizer: Any, *, add_eos: bool) -> tuple[list[int], l
 
 
 def _answer_start(offsets: Sequence[Span], boundary: int) -> int:
-    """The first token that ends beyond the prompt.
+    """The first token that is not the prompt's: it ends beyond the boundary, or begins there.
 
     Some tokenizers trim the space off their offsets, which leaves a lone space token an empty span
-    behind the space: it is the answer's all the same.
+    behind the space: it is the answer's all the same. Without an answer it is the end of text.
     """
-    return next((t for t, (_, end) in enumerate(offsets) if end > boundary), len(offsets))
+    beyond = (t for t, (start, end) in enumerate(offsets) if end > boundary or start >= boundary)
+    return next(beyond, len(offsets))
 
 
 def _places(text: str, place: Place) -> tuple[Span, ...]:
@@ -260,7 +263,10 @@ def _overlapping(offsets: Sequence[Span], span: Span) -> list[int]:
 
 
 def _align_pair(
-    effects: Sequence[Span], causes: Sequence[Span], offsets: Sequence[Span], limit: int
+    effects: Sequence[Span],
+    causes: Sequence[Span],
+    tokens_of: Callable[[Span], list[int]],
+    limit: int,
 ) -> tuple[Outcome, set[tuple[int, int]]]:
     """The outcome of one pair, and its cells (row, key) under the limit."""
     if not effects or not causes:
@@ -268,7 +274,7 @@ def _align_pair(
     in_order = [(e, c) for e in effects for c in causes if c.end <= e.start]
     if not in_order:
         return "order broken", set()
-    tokens = [(_overlapping(offsets, e), _overlapping(offsets, c)) for e, c in in_order]
+    tokens = [(tokens_of(effect), tokens_of(cause)) for effect, cause in in_order]
     cells = {
         (token - 1, key)
         for effect, cause in tokens

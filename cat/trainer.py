@@ -105,16 +105,11 @@ class CATConfig(TrainingArguments):
     disable_tqdm: bool | None = field(default=True, metadata={"help": "the CLI shows its own bar"})
 
     def __post_init__(self) -> None:
-        if self.alpha is not None:
-            check_alpha(self.alpha)
-        gamma_at(self.gamma, epoch=0.0)
-        for name, options in (("form", get_args(Form)), ("reduction", get_args(Reduction))):
-            if getattr(self, name) not in options:
-                raise ValueError(f"expected {name} of {options}, got {getattr(self, name)!r}")
-        if self.max_length < 2:
-            raise ValueError(f"expected max_length of at least 2 tokens, got {self.max_length}")
+        self._check_loss()
         self.remove_unused_columns = False  # rows and causes are columns of ours
         super().__post_init__()
+        if self.device.type == "cpu":
+            self.dataloader_pin_memory = False  # pinned for whom? torch would warn
         if self.uses_rows and self.activation_checkpointing:
             kwargs = {"use_reentrant": False, **(self.activation_checkpointing_kwargs or {})}
             if kwargs["use_reentrant"]:
@@ -123,6 +118,22 @@ class CATConfig(TrainingArguments):
                     "set activation_checkpointing_kwargs={'use_reentrant': False}"
                 )
             self.activation_checkpointing_kwargs: Any = kwargs
+        self._check_divisors()
+
+    def _check_loss(self) -> None:
+        if self.alpha is not None:
+            check_alpha(self.alpha)
+        gamma_at(self.gamma, epoch=0.0)
+        for name, options in (("form", get_args(Form)), ("reduction", get_args(Reduction))):
+            if getattr(self, name) not in options:
+                raise ValueError(f"expected {name} of {options}, got {getattr(self, name)!r}")
+        if self.max_length < 2:
+            raise ValueError(f"expected max_length of at least 2 tokens, got {self.max_length}")
+        if self.label_smoothing_factor:
+            raise ValueError("label_smoothing_factor is not supported: leave it at 0")
+
+    def _check_divisors(self) -> None:
+        """The loss is divided by the tokens and rows of a whole step, over all processes."""
         several = self.gradient_accumulation_steps > 1 or self.world_size > 1
         if self.reduction == "example" and several:
             raise ValueError(
@@ -140,8 +151,6 @@ class CATConfig(TrainingArguments):
                 f"expected one GPU a process, this one sees {self.n_gpu}: start with `accelerate "
                 "launch -m cat.train`, or choose one GPU with CUDA_VISIBLE_DEVICES=0"
             )
-        if self.label_smoothing_factor:
-            raise ValueError("label_smoothing_factor is not supported: leave it at 0")
 
     @property
     def uses_rows(self) -> bool:
@@ -159,7 +168,7 @@ def gamma_at(gamma: str | float, epoch: float) -> float:
         return math.exp(-math.floor(epoch))
     try:
         constant = float(gamma)
-    except ValueError:
+    except (TypeError, ValueError):
         constant = math.nan
     if not math.isfinite(constant) or constant < 0:
         raise ValueError(f'expected gamma "epoch" (e^-epoch) or a number >= 0, got {gamma!r}')
@@ -353,6 +362,7 @@ class CATTrainer(Trainer):
         checkpoint; a second Ctrl-C ends it at once."""
         if self._on_record is None:  # steps() cleared it before its thread began
             self._stop_requested = False
+        self._tally = _Tally()  # a training that broke off may have left half a step in it
         with self._interrupt_at_step_end() as interrupted:
             result = super().train(*args, **kwargs)
         if interrupted:

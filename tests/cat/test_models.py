@@ -420,6 +420,12 @@ def test_only_safetensors_are_read_from_adapters(no_network: None, saved_adapter
     refused(saved_adapter, r"adapter's weights in adapter_model\.safetensors, which is not there")
 
 
+def test_an_adapter_that_was_cut_off(no_network: None, saved_adapter: Path) -> None:
+    weights = saved_adapter / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    refused(saved_adapter, "could not be read as a model")
+
+
 @pytest.mark.parametrize("base", [None, "", "nowhere"])
 def test_an_adapter_whose_base_is_not_known(
     no_network: None, saved_adapter: Path, base: str | None

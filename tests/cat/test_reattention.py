@@ -266,7 +266,7 @@ def test_descending_the_gradient_moves_attention_to_the_causes(form: Any, reduct
 
     def loss_and_ratio() -> tuple[Tensor, float]:
         attention = logits.masked_fill(~visible, -1e4).softmax(-1) * visible
-        ratios = reattention_ratios(attention, causes, visible=visible)
+        ratios = reattention_ratios(attention.detach(), causes, visible=visible)
         loss = reattention_loss(
             attention, causes, 2.0, visible=visible, form=form, reduction=reduction
         )
@@ -392,7 +392,7 @@ def test_refuses_an_alpha_that_asks_for_nothing(alpha: Any) -> None:
     attention, causes, visible = random_case(0)
     with pytest.raises(ValueError, match="expected alpha as a positive number") as refused:
         reattention_loss(attention, causes, alpha, visible=visible)
-    assert str(refused.value).count(repr(alpha)) == 1
+    assert f"got {alpha!r};" in str(refused.value)
     with pytest.raises(ValueError, match="positive"):
         check_alpha(alpha)
 

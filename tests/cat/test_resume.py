@@ -20,20 +20,21 @@ import pytest
 
 import cat
 import cat.train
+from cat.signals import write_records
+from cat.stg import stg_e
 from cat.tiny import one_thread
 from cat.trainer import CATTrainer, StepRecord, last_checkpoint
 
 ROOT = Path(cat.__file__).parents[1]
-# 25 steps an epoch, a checkpoint every 10: those at 10 and 20 lie in the middle of the first.
+# 13 steps an epoch, a checkpoint every 5: those at 5 and 10 lie in the first, 15 in the second.
 RUN = (
-    *("--model", "tiny", "--data", "stg-e", "--train_split", "S", "--alpha", "10"),
-    *("--num_train_epochs", "2", "--save_strategy", "steps", "--save_steps", "10"),
-    *("--save_total_limit", "9", "--device", "cpu"),
+    *("--model", "tiny", "--alpha", "10", "--num_train_epochs", "2", "--device", "cpu"),
+    *("--save_strategy", "steps", "--save_steps", "5", "--save_total_limit", "9"),
 )
-STEPS = 50
+STEPS = 26
 VARIANTS = {
     "full": (),
-    # 400 = 26 * 15 + 10: the last step of each epoch has fewer texts, and fewer micro-batches.
+    # 200 = 13 * 15 + 5: the last step of each epoch has fewer micro-batches.
     "accumulated": ("--per_device_train_batch_size", "5", "--gradient_accumulation_steps", "3"),
     "lora": ("--lora",),  # with dropout: the random numbers must go on where they were
 }
@@ -46,8 +47,20 @@ def _one_thread() -> Iterator[None]:
         yield
 
 
-def train(folder: Path, *flags: str) -> int:
-    return cat.train.main([*RUN, "--output_dir", str(folder), *flags])
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, splits = tmp_path_factory.mktemp("data"), stg_e()
+    write_records(folder / "train.jsonl", splits["train_S"][:200])
+    write_records(folder / "test.jsonl", splits["test_ood"][:40])
+    return folder
+
+
+def command(data: Path, output: Path, *more: str) -> list[str]:
+    return [*RUN, "--data", str(data), "--output_dir", str(output), *more]
+
+
+def train(data: Path, output: Path, *more: str) -> int:
+    return cat.train.main(command(data, output, *more))
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -57,20 +70,20 @@ def variant(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def unbroken(variant: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unbroken(variant: str, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that nothing disturbed."""
     folder = tmp_path_factory.mktemp("unbroken")
     with one_thread():
-        assert train(folder, *VARIANTS[variant]) == 0
+        assert train(data, folder, *VARIANTS[variant]) == 0
     return folder
 
 
-# What a run does that dies while its 23rd step is being looked at; no handler sees a SIGKILL.
+# What a run does that dies while its 18th step is being looked at; no handler sees a SIGKILL.
 SUICIDE = """
 import os, signal, cat.train
 
 def die(record):
-    if record.step == 23:
+    if record.step == 18:
         os.kill(os.getpid(), signal.SIGKILL)
 
 cat.train.run(*cat.train.parse(ARGV), on_record=die)
@@ -78,11 +91,11 @@ cat.train.run(*cat.train.parse(ARGV), on_record=die)
 
 
 @pytest.fixture(scope="module")
-def killed(variant: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that was killed in the middle of an epoch, after two checkpoints."""
+def killed(variant: str, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was killed in the middle of an epoch, after three checkpoints."""
     folder, script = tmp_path_factory.mktemp("killed"), tmp_path_factory.mktemp("script") / "run.py"
     script.write_text(SUICIDE)
-    argv = [*RUN, *VARIANTS[variant], "--output_dir", str(folder)]
+    argv = command(data, folder, *VARIANTS[variant])
     # A process of its own, forked from one that has imported torch already.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["cat.train"])
@@ -90,8 +103,8 @@ def killed(variant: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     process.start()
     process.join(timeout=120)
     assert process.exitcode == -signal.SIGKILL
-    assert last_checkpoint(folder) == folder / "checkpoint-20"
-    assert last_step(folder) == 22
+    assert last_checkpoint(folder) == folder / "checkpoint-15"
+    assert last_step(folder) == 17
     assert not (folder / "result.json").exists()
     return folder
 
@@ -122,11 +135,16 @@ def assert_same_run(folder: Path, unbroken: Path) -> None:
 
 
 def test_a_killed_run_goes_on(
-    variant: str, killed: Path, unbroken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    variant: str,
+    data: Path,
+    killed: Path,
+    unbroken: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = copy_of(killed, tmp_path)
-    assert train(folder, *VARIANTS[variant], "--resume") == 0
-    assert f"resuming from {folder / 'checkpoint-20'}" in capsys.readouterr().out
+    assert train(data, folder, *VARIANTS[variant], "--resume") == 0
+    assert f"resuming from {folder / 'checkpoint-15'}" in capsys.readouterr().out
     assert_same_run(folder, unbroken)
 
 
@@ -153,6 +171,7 @@ def weights_half_written(checkpoint: Path) -> None:
 @pytest.mark.parametrize("damage", [state_not_written, state_half_written, weights_half_written])
 def test_killed_while_a_checkpoint_was_written(
     variant: str,
+    data: Path,
     killed: Path,
     unbroken: Path,
     tmp_path: Path,
@@ -160,10 +179,10 @@ def test_killed_while_a_checkpoint_was_written(
     damage: Callable[[Path], None],
 ) -> None:
     folder = copy_of(killed, tmp_path)
-    damage(folder / "checkpoint-20")
+    damage(folder / "checkpoint-15")
     with (folder / "steps.jsonl").open("a") as log:
-        log.write('{"step": 23, "epo')  # and while a line was
-    assert train(folder, *VARIANTS[variant], "--resume") == 0
+        log.write('{"step": 18, "epo')  # and while a line was
+    assert train(data, folder, *VARIANTS[variant], "--resume") == 0
     assert f"resuming from {folder / 'checkpoint-10'}" in capsys.readouterr().out
     assert_same_run(folder, unbroken)
     for checkpoint in unbroken.glob("checkpoint-*"):
@@ -171,31 +190,36 @@ def test_killed_while_a_checkpoint_was_written(
 
 
 def test_killed_before_the_first_checkpoint(
-    variant: str, killed: Path, unbroken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    variant: str,
+    data: Path,
+    killed: Path,
+    unbroken: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = copy_of(killed, tmp_path)
     for checkpoint in folder.glob("checkpoint-*"):
         state_not_written(checkpoint)
-    assert train(folder, *VARIANTS[variant], "--resume") == 0
+    assert train(data, folder, *VARIANTS[variant], "--resume") == 0
     assert "no complete checkpoint: from scratch" in capsys.readouterr().out
     assert_same_run(folder, unbroken)
 
 
 def test_a_finished_run_has_nothing_to_go_on_with(
-    variant: str, unbroken: Path, tmp_path: Path
+    variant: str, data: Path, unbroken: Path, tmp_path: Path
 ) -> None:
     folder = copy_of(unbroken, tmp_path)
-    assert train(folder, *VARIANTS[variant], "--resume") == 0
+    assert train(data, folder, *VARIANTS[variant], "--resume") == 0
     assert_same_run(folder, unbroken)
 
 
 def test_a_run_is_not_mixed_with_another(
-    killed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, killed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Begun anew in the same folder and killed early, --resume would go on with the old one."""
     folder = copy_of(killed, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    assert train(folder) == 2
+    assert train(data, folder) == 2
     assert "go on with it by --resume, or choose another --output_dir" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")}.items() >= before.items()
 
@@ -204,11 +228,11 @@ def test_a_run_is_not_mixed_with_another(
 
 
 @pytest.mark.parametrize("variant", ["full"], indirect=True)
-def test_ctrl_c(variant: str, unbroken: Path, tmp_path: Path) -> None:
+def test_ctrl_c(variant: str, data: Path, unbroken: Path, tmp_path: Path) -> None:
     """The real command line: status 130, where the checkpoint is, and nothing is lost."""
-    slowly = ("--eval_strategy", "steps", "--eval_steps", "1", "--eval_delay", "13")
+    slowly = ("--eval_strategy", "steps", "--eval_steps", "1", "--eval_delay", "6")
     process = subprocess.Popen(
-        [sys.executable, "-m", "cat.cli", "train", *RUN, "--output_dir", str(tmp_path), *slowly],
+        [sys.executable, "-m", "cat.cli", "train", *command(data, tmp_path, *slowly)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -216,7 +240,7 @@ def test_ctrl_c(variant: str, unbroken: Path, tmp_path: Path) -> None:
     )
     with process:
         deadline = time.monotonic() + 120
-        while last_step(tmp_path) < 14:
+        while last_step(tmp_path) < 7:
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -231,18 +255,18 @@ def test_ctrl_c(variant: str, unbroken: Path, tmp_path: Path) -> None:
     assert "Traceback" not in told
     assert not (tmp_path / "result.json").exists()
 
-    assert train(tmp_path, "--resume") == 0
+    assert train(data, tmp_path, "--resume") == 0
     assert_same_run(tmp_path, unbroken)
 
 
-def test_ctrl_c_while_a_record_is_looked_at(tmp_path: Path) -> None:
+def test_ctrl_c_while_a_record_is_looked_at(data: Path, tmp_path: Path) -> None:
     """Training waits then, outside of the generator: what is told must be true all the same."""
 
     def interrupt(record: StepRecord) -> None:
         if record.step == 3:
             raise KeyboardInterrupt
 
-    config, settings = cat.train.parse([*RUN, "--output_dir", str(tmp_path)])
+    config, settings = cat.train.parse(command(data, tmp_path))
     with pytest.raises(KeyboardInterrupt) as caught:
         cat.train.run(config, settings, on_record=interrupt)
     checkpoint = tmp_path / "checkpoint-3"
@@ -251,7 +275,7 @@ def test_ctrl_c_while_a_record_is_looked_at(tmp_path: Path) -> None:
     assert f"after step 3 of {STEPS}; checkpoint: {checkpoint}" in str(caught.value)
 
 
-def test_train_in_the_main_thread_hears_ctrl_c(tmp_path: Path) -> None:
+def test_train_in_the_main_thread_hears_ctrl_c(data: Path, tmp_path: Path) -> None:
     """Without a generator: the first stops after the step, with a checkpoint."""
     from transformers import TrainerCallback
 
@@ -263,12 +287,12 @@ def test_train_in_the_main_thread_hears_ctrl_c(tmp_path: Path) -> None:
             if state.global_step == 4:
                 os.kill(os.getpid(), signal.SIGINT)
 
-    _, settings = cat.train.parse([*RUN, "--output_dir", str(tmp_path)])
+    _, settings = cat.train.parse(command(data, tmp_path))
     model, tokenizer = load_model("tiny")
-    examples = load_data("stg-e", "S")["train"]
+    examples = load_data(str(data))["train"]
     trainer = CATTrainer(model, settings, examples, tokenizer=tokenizer, callbacks=[Interrupt()])
     handler = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt, match=r"after step 5 of 50; checkpoint: .*checkpoint-5"):
+    with pytest.raises(KeyboardInterrupt, match=r"after step 5 of 26; checkpoint: .*checkpoint-5"):
         trainer.train()
     assert signal.getsignal(signal.SIGINT) is handler
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-5"
@@ -291,22 +315,23 @@ def disk_full_at(step: int) -> Callable[[CATTrainer, str], None]:
 @pytest.mark.parametrize("variant", ["full"], indirect=True)
 def test_a_disk_that_is_full(
     variant: str,
+    data: Path,
     unbroken: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(CATTrainer, "_save_optimizer_and_scheduler", disk_full_at(30))
-        assert train(tmp_path, *VARIANTS[variant]) == 2
+        patched.setattr(CATTrainer, "_save_optimizer_and_scheduler", disk_full_at(15))
+        assert train(data, tmp_path, *VARIANTS[variant]) == 2
     told = capsys.readouterr().err
-    checkpoint = tmp_path / "checkpoint-20"
+    checkpoint = tmp_path / "checkpoint-10"
     assert "training broke off: [Errno 28] No space left on device" in told
-    assert f"stopped after step 30 of {STEPS}; checkpoint: {checkpoint}" in told
+    assert f"stopped after step 15 of {STEPS}; checkpoint: {checkpoint}" in told
     assert "MB are free" in told
     assert last_checkpoint(tmp_path) == checkpoint
 
-    assert train(tmp_path, *VARIANTS[variant], "--resume") == 0  # somebody made room
+    assert train(data, tmp_path, *VARIANTS[variant], "--resume") == 0  # somebody made room
     assert_same_run(tmp_path, unbroken)
 
 
@@ -315,26 +340,29 @@ def test_a_disk_that_is_full(
     [(100_000, "I/O error: File too large"), (400_000, "unexpected pos")],
     ids=["weights", "optimizer"],
 )
-def test_a_file_that_may_not_grow(tmp_path: Path, limit: int, told: str) -> None:
+def test_a_file_that_may_not_grow(data: Path, tmp_path: Path, limit: int, told: str) -> None:
     """A real refusal by the system, which safetensors and torch tell in their own ways."""
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    config, settings = cat.train.parse([*RUN, "--output_dir", str(tmp_path)])
+    config, settings = cat.train.parse(command(data, tmp_path))
 
     def limit_after_first_checkpoint(record: Any) -> None:
-        if record.step == 15:
+        if record.step == 8:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
 
     try:
-        with pytest.raises(RuntimeError, match=rf"broke off: .*{told}(.|\n)*step 20 of 50"):
+        with pytest.raises(RuntimeError, match=rf"broke off: .*{told}(.|\n)*step 10 of 26"):
             cat.train.run(config, settings, on_record=limit_after_first_checkpoint)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-5"
 
 
 def test_the_model_cannot_be_saved_at_the_end(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     real = CATTrainer.save_model
 
@@ -344,6 +372,6 @@ def test_the_model_cannot_be_saved_at_the_end(
         real(self, output_dir, _internal_call)
 
     monkeypatch.setattr(CATTrainer, "save_model", save)
-    assert train(tmp_path) == 2
-    assert f"checkpoint: {tmp_path / 'checkpoint-50'}" in capsys.readouterr().err
+    assert train(data, tmp_path) == 2
+    assert f"checkpoint: {tmp_path / 'checkpoint-26'}" in capsys.readouterr().err
     assert not (tmp_path / "result.json").exists()

@@ -78,7 +78,7 @@ def test_the_authors_annotations_are_all_read(authors_data: Path) -> None:
             forms.update(type(causes).__name__ for g in groups for causes in g.values())
     assert forms["str"] > 50
     assert forms["dict"] == 1
-    assert forms["empty"] == 174
+    assert forms["empty"] == 177
 
 
 def test_empty_annotations_of_mawps(authors_data: Path) -> None:

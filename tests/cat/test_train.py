@@ -71,6 +71,8 @@ def fails(
     [
         ([], 2e-3),
         (["--model", "tiny-word", "--lora"], 2e-3),
+        (["--model", "tiny@7"], 2e-3),
+        (["--model", "tiny/plain"], 5e-5),
         (["--model", "smollm2"], 5e-5),
         (["--model", "smollm2", "--lora"], 1e-4),
         (["--model", "Qwen/Qwen2.5-1.5B", "--lora", "--learning_rate", "3e-4"], 3e-4),
@@ -226,6 +228,23 @@ def test_what_a_run_leaves_behind(
         assert written["scores"][name] == json.loads(json.dumps(evaluation.to_dict()))
         assert set(written["references"][name]) == set(result.references[name])
     assert {"date", "code", "versions", "machine"} <= written.keys()
+
+
+def test_weights_to_tune_are_float32_whatever_is_computed_in(data: Path, tmp_path: Path) -> None:
+    """In bfloat16 most weights would never change: the step is below their spacing."""
+    argv = flags(data, tmp_path / "full", "--dtype", "bfloat16", "--learning_rate", "5e-5")
+    config, settings = parse([*argv, "--device", "cpu", "--warmup_steps", "0"])
+    assert settings.bf16
+    model = run(config, settings, say=lambda line: None).model
+    assert model.dtype == torch.float32
+    seen = model.state_dict()["model.layers.0.mlp.up_proj.weight"]
+    before = load_model("tiny")[0].state_dict()["model.layers.0.mlp.up_proj.weight"]
+    assert bool((seen != before).all())
+
+    argv = flags(data, tmp_path / "lora", "--dtype", "bfloat16", "--lora", "--device", "cpu")
+    model = run(*parse(argv), say=lambda line: None).model
+    by_kind = {p.requires_grad: p.dtype for p in model.parameters()}
+    assert by_kind == {True: torch.float32, False: torch.bfloat16}
 
 
 def test_the_same_command_gives_the_same_model(data: Path, tmp_path: Path) -> None:

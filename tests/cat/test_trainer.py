@@ -289,6 +289,9 @@ def test_compute_loss_outside_of_a_training_divides_by_its_own_batch(tmp_path: P
     loss = run.compute_loss(run.model, run.data_collator(run.train_dataset))
     naive = naive_objective(oracle, run.tokenizer, examples, alpha=1.1, gamma=0.7)
     assert loss.item() == pytest.approx(naive["loss"], abs=1e-5)
+    for record in run.steps():
+        assert record.lm_loss < 2 * naive["lm_loss"]  # the call before is not counted in
+        break
 
 
 def test_activation_checkpointing_gives_the_same_weights(tmp_path: Path) -> None:
@@ -472,8 +475,8 @@ def test_gamma_at(gamma: str | float, epoch: float, expected: float) -> None:
     assert gamma_at(gamma, epoch) == expected
 
 
-@pytest.mark.parametrize("gamma", ["epochs", "", "-1", "nan", "inf", -0.5])
-def test_bad_gammas_are_refused(tmp_path: Path, gamma: str | float) -> None:
+@pytest.mark.parametrize("gamma", ["epochs", "", "-1", "nan", "inf", -0.5, None])
+def test_bad_gammas_are_refused(tmp_path: Path, gamma: Any) -> None:
     with pytest.raises(ValueError, match=r'expected gamma "epoch" .* or a number >= 0, got'):
         config(tmp_path, alpha=1.0, gamma=gamma)
 
@@ -585,6 +588,20 @@ def test_a_stop_may_be_asked_for_from_outside(tmp_path: Path) -> None:
     assert len(list(run.steps())) == 24  # the request was for that training only
 
 
+def test_a_stop_may_come_before_the_thread_has_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trainer(tmp_path, stg("train_S", 64), alpha=10.0)
+    train = run.train
+
+    def stopped_at_once(**kwargs: Any) -> Any:
+        run.request_stop()
+        return train(**kwargs)
+
+    monkeypatch.setattr(run, "train", stopped_at_once)
+    assert [record.step for record in run.steps()] == [1]
+
+
 def test_alpha_may_change_between_records(tmp_path: Path) -> None:
     run = trainer(tmp_path, stg("train_S", 64), alpha=10.0, max_steps=4)
     records = run.steps()
@@ -632,6 +649,46 @@ def test_train_is_transformers_train(tmp_path: Path) -> None:
     assert output.global_step == 3
     assert at_once.records == stepwise.records
     assert_same_weights(at_once.model, stepwise.model)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("lora", [None, {"dropout": 0.0}], ids=["full", "lora"])
+def test_on_a_gpu(tmp_path: Path, lora: dict[str, Any] | None) -> None:
+    """The same records as on the CPU, a checkpoint, and the rest of the run from it."""
+    settings: dict[str, Any] = {
+        "model": "tiny-word",
+        "lora": lora,
+        "alpha": 10.0,
+        "num_train_epochs": 2,
+        "gradient_accumulation_steps": 2,
+        "save_strategy": "epoch",
+        **DESCENT,
+    }
+    on_cpu = trainer(tmp_path / "cpu", uneven(96), **settings)
+    list(on_cpu.steps())
+    on_gpu = trainer(tmp_path / "gpu", uneven(96), use_cpu=False, **settings)
+    assert on_gpu.args.device.type == "cuda"
+    records = []
+    for record in on_gpu.steps():
+        records.append(record)
+        if record.step == 4:
+            break
+    gc.collect()
+    again = trainer(tmp_path / "gpu", uneven(96), use_cpu=False, **settings)
+    records += again.steps(resume_from=last_checkpoint(tmp_path / "gpu"))
+    for ours, theirs in zip(records, on_cpu.records, strict=True):
+        assert ours.to_dict() == pytest.approx(theirs.to_dict(), rel=1e-2, abs=1e-3)
+
+
+@pytest.mark.gpu
+def test_bfloat16_on_a_gpu(tmp_path: Path) -> None:
+    """Autocast: the attention rows stay float32, and the causes win all the same."""
+    run = trainer(
+        tmp_path, stg("train_S", 400), alpha=10.0, num_train_epochs=3, use_cpu=False, bf16=True
+    )
+    records = list(run.steps())
+    assert records[-1].causal_mass > 0.9
+    assert records[-1].lm_loss < 0.5 * records[0].lm_loss
 
 
 # --- evaluation -----------------------------------------------------------------------------------
@@ -766,6 +823,11 @@ def test_reentrant_checkpointing_may_be_had_without_rows(tmp_path: Path) -> None
     kwargs = {"use_reentrant": True}
     plain = config(tmp_path, activation_checkpointing=True, activation_checkpointing_kwargs=kwargs)
     assert plain.activation_checkpointing_kwargs == kwargs
+
+
+def test_no_warning_where_there_is_no_gpu(tmp_path: Path) -> None:
+    """transformers asks for pinned memory, torch then warns that nobody needs it."""
+    assert not config(tmp_path, use_cpu=True).dataloader_pin_memory
 
 
 def test_no_training_text(tmp_path: Path) -> None:
