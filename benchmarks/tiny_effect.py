@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from cat.config import CATConfig
 from cat.console import quiet_libraries
 from cat.data import load_data
 from cat.evaluate import evaluate_answers
@@ -23,7 +24,7 @@ from cat.models import load_model
 from cat.provenance import provenance
 from cat.tiny import one_thread
 from cat.train import usual_learning_rate
-from cat.trainer import CATConfig, CATTrainer
+from cat.trainer import CATTrainer
 
 ALPHAS = (None, 3.0, 10.0, 20.0)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cat.trainer import StepRecord
+    from cat.records import StepRecord
 
 __all__ = ["quiet_libraries", "report_errors", "step_bar"]
 

@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from cat.stg import STG_E, STG_E_QUESTION
 
-__all__ = ["TINY_MODELS", "TinyShape", "one_thread", "tiny_model", "tiny_tokenizer"]
+__all__ = [
+    "TINY_MODELS",
+    "TinyShape",
+    "one_thread",
+    "suitable_threads",
+    "tiny_model",
+    "tiny_tokenizer",
+]
 
 PAD, EOS, UNKNOWN = "<pad>", "<eos>", "<unk>"
 ANSWERS = ("High Risk", "Low Risk", "Middle Risk")
+SMALL = 1_000_000  # weights, below which threads cost more than they save
 VALUES = range(0, 21)  # the games' values are 0..15; a few more for those who try
 
 
@@ -54,6 +62,12 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def suitable_threads(model: Any) -> AbstractContextManager[None]:
+    """One thread for a model as small as the embedded ones, else torch's own choice."""
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    return one_thread() if weights < SMALL else nullcontext()
 
 
 def tiny_tokenizer(name: str = "tiny") -> Any:

@@ -10,9 +10,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from cat.config import CATConfig
 from cat.models import CHECKPOINTS
 from cat.train import RunConfig, run, score_line
-from cat.trainer import CATConfig
 
 __all__ = ["ALPHAS", "SHIPPED_FILES", "make_checkpoints"]
 

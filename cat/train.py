@@ -20,7 +20,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,15 @@ import yaml
 from safetensors import SafetensorError
 from transformers import TrainerCallback
 
+from cat.config import CATConfig
 from cat.data import digest, load_data
 from cat.evaluate import Evaluation, evaluate_answers, references
 from cat.models import load_model, lora_config, place
 from cat.provenance import provenance
+from cat.records import StepRecord
 from cat.signals import Example
-from cat.tiny import TINY_MODELS, one_thread
-from cat.trainer import CATConfig, CATTrainer, StepRecord, last_checkpoint, step_of
+from cat.tiny import TINY_MODELS, suitable_threads
+from cat.trainer import CATTrainer, last_checkpoint, step_of
 
 __all__ = [
     "RunConfig",
@@ -49,7 +51,6 @@ __all__ = [
 
 
 RESULT = "result.json"
-SMALL = 1_000_000  # weights, below which threads cost more than they save
 
 
 @dataclass
@@ -177,8 +178,7 @@ def run(
     )
     say(str(trainer.alignment_report))
     (output / RESULT).unlink(missing_ok=True)  # it tells that the run is finished
-    small = sum(parameter.numel() for parameter in model.parameters()) < SMALL
-    with one_thread() if small else nullcontext():
+    with suitable_threads(model):
         _train(trainer, checkpoint, on_record)
         model = trainer.model.eval()
         evaluations = {name: evaluate_answers(model, tokenizer, e) for name, e in tests.items()}

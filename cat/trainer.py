@@ -19,15 +19,13 @@
 from __future__ import annotations
 
 import json
-import math
 import signal
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,170 +33,23 @@ from transformers import (
     PrinterCallback,
     Trainer,
     TrainerCallback,
-    TrainingArguments,
     set_seed,
 )
 
 from cat.alignment import Aligned, align_all
 from cat.batches import Collator, visible_keys
+from cat.config import CATConfig, gamma_at
 from cat.evaluate import evaluate_answers
 from cat.handover import HandOver
 from cat.models import add_adapter, quiet_peft
-from cat.reattention import (
-    Form,
-    Reduction,
-    check_alpha,
-    count_valid_rows,
-    reattention_loss,
-    reattention_ratios,
-)
+from cat.reattention import count_valid_rows, reattention_loss
+from cat.records import ROW_MEANS, StepRecord, Tally
 from cat.rows import enable_rows, forward_with_rows
 from cat.signals import Example
 
-__all__ = ["CATConfig", "CATTrainer", "StepRecord", "gamma_at", "last_checkpoint", "step_of"]
+__all__ = ["CATTrainer", "last_checkpoint", "step_of"]
 
-ROW_MEANS = ("ratio_mean", "active_row_share", "causal_mass")
-
-
-@dataclass
-class CATConfig(TrainingArguments):
-    """transformers' TrainingArguments with the paper's defaults and the loss's own settings.
-
-    Paper (sections 4.2, 5.1, appendix F): AdamW, warm-up 0.1, cosine, learning rate 5e-5 (full) or
-    1e-4 (LoRA), 6 epochs on STG, gamma = e^-epoch, seed 42.
-    """
-
-    alpha: float | None = field(
-        default=None, metadata={"help": "ratio C/N to reach; leave out for plain fine-tuning"}
-    )
-    gamma: str = field(
-        default="epoch", metadata={"help": '"epoch" for e^-epoch (the paper) or a constant'}
-    )
-    form: Form = field(default="hinge", metadata={"help": "what a violating row costs"})
-    reduction: Reduction = field(
-        default="rows", metadata={"help": "rows (mean), sum (the paper's formula) or example"}
-    )
-    exclude_sink: bool = field(
-        default=False, metadata={"help": "leave the first token out of the ratio"}
-    )
-    answer_only: bool = field(
-        default=True, metadata={"help": "next-token loss on the answer, not on the prompt"}
-    )
-    max_length: int = field(default=512, metadata={"help": "tokens kept of a text"})
-    log_attention: bool = field(
-        default=False, metadata={"help": "also without alpha, compute and log the ratio C/N"}
-    )
-
-    learning_rate: float = field(default=5e-5, metadata={"help": "5e-5 full, 1e-4 LoRA"})
-    num_train_epochs: float = field(default=6.0, metadata={"help": "6 on STG, 4 downstream"})
-    per_device_train_batch_size: int = field(default=16, metadata={"help": "texts a step"})
-    per_device_eval_batch_size: int = field(default=64, metadata={"help": "texts a batch"})
-    warmup_steps: float = field(default=0.1, metadata={"help": "below 1: share of all steps"})
-    lr_scheduler_type: str = field(default="cosine", metadata={"help": "learning rate schedule"})
-    logging_steps: float = field(default=10, metadata={"help": "steps between two log lines"})
-    save_strategy: str = field(default="epoch", metadata={"help": "no, steps or epoch"})
-    save_total_limit: int | None = field(default=2, metadata={"help": "checkpoints kept"})
-    # HfArgumentParser reads the members of this union by their place.
-    report_to: None | str | list[str] = field(  # noqa: RUF036
-        default="none", metadata={"help": "trackers"}
-    )
-    disable_tqdm: bool | None = field(default=True, metadata={"help": "the CLI shows its own bar"})
-
-    def __post_init__(self) -> None:
-        self._check_loss()
-        self.remove_unused_columns = False  # rows and causes are columns of ours
-        super().__post_init__()
-        if self.device.type == "cpu":
-            self.dataloader_pin_memory = False  # pinned for whom? torch would warn
-        if self.uses_rows and self.activation_checkpointing:
-            kwargs = {"use_reentrant": False, **(self.activation_checkpointing_kwargs or {})}
-            if kwargs["use_reentrant"]:
-                raise ValueError(
-                    "reentrant activation checkpointing gives attention rows without a gradient: "
-                    "set activation_checkpointing_kwargs={'use_reentrant': False}"
-                )
-            self.activation_checkpointing_kwargs: Any = kwargs
-        self._check_divisors()
-
-    def _check_loss(self) -> None:
-        if self.alpha is not None:
-            check_alpha(self.alpha)
-        gamma_at(self.gamma, epoch=0.0)
-        for name, options in (("form", get_args(Form)), ("reduction", get_args(Reduction))):
-            if getattr(self, name) not in options:
-                raise ValueError(f"expected {name} of {options}, got {getattr(self, name)!r}")
-        if self.max_length < 2:
-            raise ValueError(f"expected max_length of at least 2 tokens, got {self.max_length}")
-        if self.label_smoothing_factor:
-            raise ValueError("label_smoothing_factor is not supported: leave it at 0")
-
-    def _check_divisors(self) -> None:
-        """The loss is divided by the tokens and rows of a whole step, over all processes."""
-        several = self.gradient_accumulation_steps > 1 or self.world_size > 1
-        if self.reduction == "example" and several:
-            raise ValueError(
-                'reduction "example" divides by the violating examples of the batch, a number '
-                "known only after its forward pass: it needs gradient_accumulation_steps=1 and "
-                "one process"
-            )
-        if not self.average_tokens_across_devices and self.world_size > 1:
-            raise ValueError(
-                "expected average_tokens_across_devices=True: the loss is divided by the tokens of "
-                "all processes"
-            )
-        if self.n_gpu > 1:
-            raise ValueError(
-                f"expected one GPU a process, this one sees {self.n_gpu}: start with `accelerate "
-                "launch -m cat.train`, or choose one GPU with CUDA_VISIBLE_DEVICES=0"
-            )
-
-    @property
-    def uses_rows(self) -> bool:
-        """Whether attention rows are computed at all."""
-        return self.alpha is not None or self.log_attention
-
-
-def gamma_at(gamma: str | float, epoch: float) -> float:
-    """The weight of the attention loss: e^-floor(epoch), or a constant.
-
-    >>> gamma_at("epoch", 1.7) == math.exp(-1), gamma_at("0.5", 3)
-    (True, 0.5)
-    """
-    if gamma == "epoch":
-        return math.exp(-math.floor(epoch))
-    try:
-        constant = float(gamma)
-    except (TypeError, ValueError):
-        constant = math.nan
-    if not math.isfinite(constant) or constant < 0:
-        raise ValueError(f'expected gamma "epoch" (e^-epoch) or a number >= 0, got {gamma!r}')
-    return constant
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """What one optimizer step saw; the attention quantities are None in plain training.
-
-    ``epoch`` is where the step ended, so the last step of the first epoch says 1.0, and was
-    weighted with the gamma of epoch 0. ``ratio_mean`` is the mean of C/N over the valid rows,
-    ``active_row_share`` the share of them below alpha, ``causal_mass`` the mean attention mass on
-    causes.
-    """
-
-    step: int
-    epoch: float
-    loss: float
-    lm_loss: float
-    attn_loss: float | None
-    gamma: float | None
-    ratio_mean: float | None
-    active_row_share: float | None
-    causal_mass: float | None
-    learning_rate: float
-    total_steps: int
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+MOST_UNKNOWN = 0.2  # share of a data set's tokens
 
 
 class CATTrainer(Trainer):
@@ -239,6 +90,7 @@ class CATTrainer(Trainer):
             train_examples, tokenizer, max_length=args.max_length
         )
         _check_alignment(aligned, args, str(self.alignment_report))
+        _check_vocabulary(aligned, tokenizer)
         if args.uses_rows:
             enable_rows(model)
         self.tokenizer = tokenizer
@@ -254,7 +106,7 @@ class CATTrainer(Trainer):
         self.remove_callback(PrinterCallback)  # the records are there to be shown
         self.model_accepts_loss_kwargs = True  # we divide by the whole step's tokens ourselves
         self.records: list[StepRecord] = []
-        self._tally = _Tally()
+        self._tally = Tally()
         self._step_rows = 0
         self._stop_requested = False
         self._on_record: HandOver[StepRecord] | None = None
@@ -362,7 +214,7 @@ class CATTrainer(Trainer):
         checkpoint; a second Ctrl-C ends it at once."""
         if self._on_record is None:  # steps() cleared it before its thread began
             self._stop_requested = False
-        self._tally = _Tally()  # a training that broke off may have left half a step in it
+        self._tally = Tally()  # a training that broke off may have left half a step in it
         with self._interrupt_at_step_end() as interrupted:
             result = super().train(*args, **kwargs)
         if interrupted:
@@ -397,7 +249,7 @@ class CATTrainer(Trainer):
 
     def _step_ended(self) -> None:
         record = self._tally.record(self)
-        self._tally = _Tally()
+        self._tally = Tally()
         self.records.append(record)
         if self._on_record is not None:
             self._on_record.give(record)
@@ -497,6 +349,20 @@ def _check_alignment(aligned: Sequence[Aligned], args: CATConfig, report: str) -
         )
 
 
+def _check_vocabulary(aligned: Sequence[Aligned], tokenizer: Any) -> None:
+    """Refuse texts that are mostly unknown words: training on them looks like training."""
+    if tokenizer.unk_token_id is None:
+        return
+    tokens = [token for item in aligned for token in item.input_ids]
+    unknown = tokens.count(tokenizer.unk_token_id) / len(tokens)
+    if unknown > MOST_UNKNOWN:
+        raise ValueError(
+            f"expected texts in the tokenizer's words, {unknown:.0%} of the tokens are unknown to "
+            f"it ({tokenizer.name_or_path}; tiny and tiny-word read STG_E only): use a pretrained "
+            "model such as smollm2"
+        )
+
+
 def _next_token_loss(logits: Tensor, labels: Tensor, num_items: Tensor | int | None) -> Tensor:
     """Cross-entropy of each label given the logits one position before; float32."""
     predicted = logits[:, :-1].flatten(0, 1)  # (batch * key, vocabulary)
@@ -505,51 +371,6 @@ def _next_token_loss(logits: Tensor, labels: Tensor, num_items: Tensor | int | N
     total = nn.functional.cross_entropy(predicted[kept].float(), wanted[kept], reduction="sum")
     n = kept.sum() if num_items is None else torch.as_tensor(num_items)
     return total / n.clamp_min(1)  # none where every answer was cut off: a loss of 0, not NaN
-
-
-class _Tally:
-    """Sums over the micro-batches of one step."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, Tensor] = {}
-        self.gamma: float | None = None
-        self.learning_rate = 0.0
-
-    def add(self, **terms: Tensor) -> None:
-        for name, term in terms.items():
-            self.sums[name] = self.sums.get(name, torch.zeros_like(term)) + term.detach()
-
-    def count(self, attention: Tensor, causes: Tensor, visible: Tensor, args: CATConfig) -> None:
-        ratios = reattention_ratios(
-            attention.detach(), causes, visible=visible, exclude_sink=args.exclude_sink
-        )
-        self.add(
-            rows=ratios.valid.sum(),
-            ratio_mean=ratios.ratio.sum(),
-            causal_mass=ratios.causal_mass.sum(),
-        )
-        if args.alpha is not None:
-            self.add(active_row_share=ratios.active(args.alpha).sum())
-
-    def record(self, trainer: CATTrainer) -> StepRecord:
-        values = torch.stack([value.float() for value in self.sums.values()])
-        if trainer.accelerator.num_processes > 1:
-            values = trainer.accelerator.reduce(values, "sum")
-        sums = dict(zip(self.sums, values.tolist(), strict=True))
-        rows = sums.get("rows", 0.0)
-        means = {name: sums[name] / rows if rows and name in sums else None for name in ROW_MEANS}
-        attn_loss, gamma = sums.get("attn_loss"), self.gamma
-        return StepRecord(
-            step=trainer.state.global_step,
-            epoch=round(trainer.state.epoch or 0.0, 6),
-            loss=sums["lm_loss"] + (gamma or 0.0) * (attn_loss or 0.0),
-            lm_loss=sums["lm_loss"],
-            attn_loss=attn_loss,
-            gamma=gamma,
-            **means,
-            learning_rate=self.learning_rate,
-            total_steps=trainer.state.max_steps,
-        )
 
 
 class _Recording(TrainerCallback):

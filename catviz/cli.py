@@ -13,9 +13,7 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The ``catviz`` command; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="catviz", description="See where a language model looks."
-    )
+    parser = argparse.ArgumentParser(prog="catviz", description="See where a language model looks.")
     commands = parser.add_subparsers(required=True, metavar="demo")
     show = commands.add_parser("demo", help="tune plainly and with CAT, compare, write a page")
     show.add_argument("--model", default="tiny", help="tiny (minutes) or smollm2 (hours)")

@@ -32,7 +32,7 @@ from catviz.reading import mean_map, role_scores
 from catviz.report import Section, accuracy_table, write_report
 
 if TYPE_CHECKING:
-    from cat.trainer import StepRecord
+    from cat.records import StepRecord
 
 __all__ = ["PLANS", "Plan", "Run", "demo"]
 
@@ -357,11 +357,11 @@ def _alpha_figure(model: str, plan: Plan, results: Results) -> Figure:
 
 def _attention_figures(folders: dict[str, Path], plan: Plan) -> dict[str, Figure]:
     from cat.data import load_data
-    from cat.tiny import one_thread
+    from cat.tiny import suitable_threads
 
     data = load_data("stg-e", plan.split)
-    with one_thread():
-        loaded = {name: load_model(str(folder)) for name, folder in folders.items()}
+    loaded = {name: load_model(str(folder)) for name, folder in folders.items()}
+    with suitable_threads(loaded[label(None)][0]):
         scores = {
             name: role_scores(model, tokenizer, data["test_ood"])
             for name, (model, tokenizer) in loaded.items()
@@ -392,8 +392,8 @@ def _telling_text(models: Sequence[tuple[Any, Any]], examples: Sequence[Example]
     """The first text that the first model gets wrong and the last gets right, else the first."""
     examples = examples[:100]  # enough to find one, and quick with a large model
     first, *_, last = (evaluate_answers(m, t, examples).correct for m, t in models)
-    for example, wrong, right in zip(examples, first, last, strict=True):
-        if right and not wrong:
+    for example, first_right, last_right in zip(examples, first, last, strict=True):
+        if last_right and not first_right:
             return example
     return examples[0]
 

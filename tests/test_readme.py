@@ -28,7 +28,7 @@ def test_comments_in_the_game_block_are_true():
 
 def test_every_picture_and_file_that_is_named_exists():
     root = Path(__file__).parent.parent
-    named = re.findall(r'(?:src|srcset)="([^"]+)"', README) + ["notebooks/01_first_look.ipynb"]
+    named = [*re.findall(r'(?:src|srcset)="([^"]+)"', README), "notebooks/01_first_look.ipynb"]
     assert named
     for name in named:
         assert (root / name).is_file(), name

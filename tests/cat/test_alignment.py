@@ -332,42 +332,52 @@ def test_characters_that_the_tokenizer_leaves_out_are_told() -> None:
 # --- what searching for token ids would lose ------------------------------------------------------
 
 
-def kept_by_searching_ids(example: Example, tokenizer: Any) -> int:
-    """Pairs whose phrases stand in order as token ids, tokenised alone or with a space before."""
-    text = tokenizer(example.full_text)["input_ids"]
+def lost_by_searching_ids(aligned: Aligned, tokenizer: Any) -> int:
+    """Aligned pairs whose phrases, tokenised alone or after a space, are not found in order."""
+    ids = list(aligned.input_ids)
 
     @functools.cache
     def places(phrase: str) -> list[tuple[int, int]]:
         found = []
-        for alone in (phrase.strip(), f" {phrase.strip()}"):
-            ids = tokenizer(alone, add_special_tokens=False)["input_ids"]
-            n = len(ids)
-            found += [(i, i + n) for i in range(len(text)) if n and text[i : i + n] == ids]
+        for alone in (phrase, f" {phrase}"):
+            wanted = tokenizer(alone, add_special_tokens=False)["input_ids"]
+            n = len(wanted)
+            found += [(i, i + n) for i in range(len(ids)) if ids[i : i + n] == wanted]
         return found
 
     return sum(
-        any(c[1] <= e[0] for e in places(str(signal.effect)) for c in places(str(cause)))
-        for signal in example.signals
-        for cause in signal.causes
+        not any(
+            cause[1] <= effect[0]
+            for effect in places(pair.effect.strip())
+            for cause in places(pair.cause.strip())
+        )
+        for pair in aligned.pairs
+        if pair.outcome == "aligned"
     )
 
 
 @pytest.mark.parametrize(
-    ("kind", "at_least"), [("byte-level", 0.02), ("byte-level, digits", 0.02), ("Unigram", 0.02)]
+    ("kind", "file", "share_lost"),
+    [
+        (
+            "byte-level",
+            "STG_H/STG_H_iid_test",
+            1 / 3,
+        ),  # "13.4%" is followed by ";": "%;" is a token
+        ("byte-level, digits", "STG_H/STG_H_iid_test", 1 / 3),
+        ("WordPiece", "SVAMP/svamp_train", 0.1),  # "?." is a token
+        ("Unigram", "GSM8k/gsm8k_val", 0.57),  # after "=" or "$" a number does not begin with ▁
+    ],
 )
 def test_searching_for_token_ids_would_lose_pairs(
-    kind: str, at_least: float, data: Data, tokenizer_named: Callable[[str], Any]
+    kind: str, file: str, share_lost: float, data: Data, tokenizer_named: Callable[[str], Any]
 ) -> None:
-    """A phrase inside a text may have other tokens than alone: "8." and "8", "$40" and "40"."""
+    """The way that the authors take; SmolLM2's tokenizer loses a third of STG_H's pairs as well."""
     tokenizer = tokenizer_named(kind)
-    for file in ("MAWPS/mawps_val", "SVAMP/svamp_val", "GSM8k/gsm8k_val"):
-        examples = data[file][::4]
-        _, report = align_all(examples, tokenizer)
-        searched = sum(kept_by_searching_ids(example, tokenizer) for example in examples)
-        share_lost = 1 - searched / report.alignable
-        print(f"{kind}, {file}: {share_lost:.1%} of {report.alignable} pairs")  # pytest -rP
-        assert report.outcomes["aligned"] == report.alignable
-        assert share_lost > at_least
+    aligned, report = align_all(data[file][::5], tokenizer)
+    searched = sum(lost_by_searching_ids(item, tokenizer) for item in aligned)
+    assert lost(report) == 0
+    assert searched / report.alignable == pytest.approx(share_lost, abs=0.04)
 
 
 # --- small texts, by eye --------------------------------------------------------------------------

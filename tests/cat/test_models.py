@@ -14,6 +14,7 @@ from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, LlamaForCausalLM
 
 import cat.models
+from cat.config import CATConfig
 from cat.models import (
     CHECKPOINTS,
     add_adapter,
@@ -27,7 +28,7 @@ from cat.models import (
 from cat.signals import Example
 from cat.stg import annotate, stg_e
 from cat.tiny import one_thread
-from cat.trainer import CATConfig, CATTrainer
+from cat.trainer import CATTrainer
 
 TEXT = "Smoking: 8, Weight: 4, Exercise: 2 Answer: High Risk"
 

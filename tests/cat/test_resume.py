@@ -20,10 +20,11 @@ import pytest
 
 import cat
 import cat.train
+from cat.records import StepRecord
 from cat.signals import write_records
 from cat.stg import stg_e
 from cat.tiny import one_thread
-from cat.trainer import CATTrainer, StepRecord, last_checkpoint
+from cat.trainer import CATTrainer, last_checkpoint
 
 ROOT = Path(cat.__file__).parents[1]
 # 13 steps an epoch, a checkpoint every 5: those at 5 and 10 lie in the first, 15 in the second.

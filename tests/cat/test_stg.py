@@ -26,7 +26,7 @@ STG_E_FILES = {
     "test_ood": "spurious_token_game_ood3_2",
 }
 STG_H_FILES = {"train": "STG_H_train", "test_iid": "STG_H_iid_test", "test_ood": "STG_H_ood_test"}
-LABELS = {  # Low, High, Middle; METHOD, section 4
+LABELS = {  # Low, High, Middle; counted in the authors' files
     "train_L": (1049, 545, 6),
     "train_M": (528, 271, 1),
     "train_S": (258, 141, 1),

@@ -18,6 +18,7 @@ import torch
 
 import cat
 from cat.cli import main as cat_tune
+from cat.config import CATConfig
 from cat.console import report_errors
 from cat.data import digest, load_data
 from cat.evaluate import Evaluation, evaluate_answers
@@ -27,7 +28,6 @@ from cat.signals import write_records
 from cat.stg import stg_e
 from cat.tiny import one_thread
 from cat.train import RunConfig, check_writable, main, parse, run, score_line
-from cat.trainer import CATConfig
 
 ROOT = Path(cat.__file__).parents[1]
 

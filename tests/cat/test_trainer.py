@@ -17,12 +17,14 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from cat.alignment import align_all
 from cat.batches import Collator
+from cat.config import CATConfig, gamma_at
 from cat.evaluate import evaluate_answers
 from cat.models import load_model, lora_config
+from cat.records import StepRecord
 from cat.signals import Example, Signal
-from cat.stg import annotate, read_factors, stg_e
+from cat.stg import annotate, read_factors, stg_e, stg_h
 from cat.tiny import one_thread
-from cat.trainer import CATConfig, CATTrainer, StepRecord, gamma_at, last_checkpoint, step_of
+from cat.trainer import CATTrainer, last_checkpoint, step_of
 
 STG = stg_e()
 FORMS = ["hinge", "div"]
@@ -912,3 +914,11 @@ def test_last_checkpoint_is_the_newest_complete_one(tmp_path: Path) -> None:
     (tmp_path / "checkpoint-300").write_text("a file")
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
     assert step_of(tmp_path / "checkpoint-90") == 90
+
+
+def test_texts_in_words_that_the_tokenizer_does_not_know_are_refused(tmp_path: Path) -> None:
+    model, tokenizer = load_model("tiny")
+    examples = [Example.from_record(record) for record in stg_h(1, n_train=8, n_test=1)["train"]]
+    settings = CATConfig(output_dir=str(tmp_path), use_cpu=True)
+    with pytest.raises(ValueError, match="smollm2"):
+        CATTrainer(model, settings, examples, tokenizer=tokenizer)
