@@ -43,7 +43,7 @@ def _add_data(commands: Any) -> None:
 
     for game, n_train, n_test in (("stg-e", 1600, 400), ("stg-h", 3000, 1000)):
         make = kinds.add_parser(game, help=f"write {game.upper().replace('-', '_')}'s data sets")
-        make.add_argument("--seed", type=int, default=42, help="42: the published STG_E")
+        make.add_argument("--seed", type=int, default=42, help="stg-e: 42 for the published files")
         make.add_argument("--out", type=Path, required=True, help="folder to write to")
         make.add_argument("--n-train", type=int, default=n_train)
         make.add_argument("--n-test", type=int, default=n_test)

@@ -1,102 +1,239 @@
-"""``cat-tune data``, ``model list`` and ``eval`` as a user types them."""
+"""`cat-tune data`: what it writes and prints, and one line for every error."""
 
-import hashlib
+from __future__ import annotations
+
 import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cat.cli import main
+from cat.data import load_data
+from cat.signals import read_records, write_records
+from cat.stg import stg_e, stg_h
+
+STG_E_SPLITS = ["test_iid", "test_ood", "train_L", "train_M", "train_S"]
+STG_H_SPLITS = ["test_iid", "test_ood", "train"]
+SMALL = ["--n-train", "8", "--n-test", "3"]
 
 
-def test_stg_e_writes_the_published_files(tmp_path, capsys, golden):
-    assert main(["data", "stg-e", "--seed", "42", "--out", str(tmp_path)]) == 0
-    assert "train_L.jsonl: 1600 texts" in capsys.readouterr().out
-    digests = json.loads((golden / "stg_e_digests.json").read_text(encoding="utf-8"))["42"]
-    for ours, theirs in (("train_L", "train3"), ("test_iid", "test3"), ("test_ood", "ood3")):
-        digest = hashlib.sha256((tmp_path / f"{ours}.jsonl").read_bytes()).hexdigest()
-        assert digest == digests[f"spurious_token_game_{theirs}.jsonl"]
-
-
-def test_stg_h_writes_its_splits(tmp_path):
-    arguments = ["--out", str(tmp_path), "--n-train", "6", "--n-test", "3", "--ood", "marginals"]
-    assert main(["data", "stg-h", *arguments]) == 0
-    lines = {
-        name: len((tmp_path / f"{name}.jsonl").read_text(encoding="utf-8").splitlines())
-        for name in ("train", "test_iid", "test_ood")
+def records_in(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    return {
+        file.stem: [record for _, record in read_records(file)] for file in sorted(folder.iterdir())
     }
-    assert lines == {"train": 6, "test_iid": 3, "test_ood": 3}
+
+
+def error_of(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that a command which fails prints."""
+    assert main(argv) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    assert printed.err.count("\n") == 1
+    return printed.err.removeprefix("error: ").rstrip("\n")
+
+
+# --- making the games -----------------------------------------------------------------------------
+
+
+def test_stg_e_writes_the_published_files(
+    tmp_path: Path, authors_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "stg-e"
+    assert main(["data", "stg-e", "--out", str(out)]) == 0
+    printed = capsys.readouterr()
+    assert sorted(printed.out.splitlines()) == sorted(
+        f"{out / name}.jsonl: {n} texts"
+        for name, n in zip(STG_E_SPLITS, (400, 400, 1600, 800, 400), strict=True)
+    )
+    assert printed.err == ""
+    published = {"train_L": "train3", "test_iid": "test3", "test_ood": "ood3_2"}
+    for name, file in published.items():
+        theirs = authors_data / "STG" / f"spurious_token_game_{file}.jsonl"
+        assert (out / f"{name}.jsonl").read_bytes() == theirs.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("flags", "settings"),
+    [
+        ([], {}),
+        (["--seed", "7"], {"seed": 7}),
+        (["--spurious-strength", "0.5"], {"spurious_strength": 0.5}),
+        (["--ood", "marginals"], {"ood": "marginals"}),
+    ],
+)
+def test_flags_are_the_functions_arguments(
+    flags: list[str], settings: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for game, make in (("stg-e", stg_e), ("stg-h", stg_h)):
+        out = tmp_path / "deep" / game
+        assert main(["data", game, "--out", str(out), *SMALL, *flags]) == 0
+        assert records_in(out) == make(n_train=8, n_test=3, **settings)
+    assert len(capsys.readouterr().out.splitlines()) == len(STG_E_SPLITS) + len(STG_H_SPLITS)
+
+
+def test_no_middle_risk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "stg-e", "--out", str(tmp_path), "--no-middle-risk"]) == 0
+    labels = Counter(r["target"] for records in records_in(tmp_path).values() for r in records)
+    assert set(labels) == {"Low Risk", "High Risk"}
+    with pytest.raises(SystemExit) as stopped:  # a flag of stg-e only
+        main(["data", "stg-h", "--out", str(tmp_path), "--no-middle-risk"])
+    assert stopped.value.code == 2
+    assert "unrecognized arguments: --no-middle-risk" in capsys.readouterr().err
+
+
+def test_what_is_written_is_what_load_data_reads(tmp_path: Path) -> None:
+    main(["data", "stg-e", "--out", str(tmp_path), *SMALL])
+    data = load_data(str(tmp_path), "M")
+    assert {name: len(examples) for name, examples in data.items()} == {
+        "train": 4,
+        "test_iid": 3,
+        "test_ood": 3,
+    }
+    assert len(load_data(str(tmp_path))["train"]) == 8  # the largest, unless one is named
+    wanted = stg_e(n_train=8, n_test=3)["test_ood"]
+    assert [e.answer for e in data["test_ood"]] == [record["target"] for record in wanted]
+
+
+@pytest.mark.parametrize("game", ["stg-e", "stg-h"])
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--n-train", "0"], "expected n_train of at least"),
+        (["--n-test", "-5"], "expected n_test of at least 1, got -5"),
+        (["--spurious-strength", "2"], "expected a strength between 0 and 1, got 2.0"),
+        (["--spurious-strength", "nan"], "expected a strength between 0 and 1, got nan"),
+    ],
+)
+def test_bad_settings_end_in_one_line_and_no_files(
+    game: str,
+    flags: list[str],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+    assert message in error_of(["data", game, "--out", str(out), *flags], capsys)
+    assert not out.exists()
+
+
+def test_an_out_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    out.write_text("keep me")
+    assert str(out) in error_of(["data", "stg-e", "--out", str(out), *SMALL], capsys)
+    assert out.read_text() == "keep me"
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["data"], "required: stg-e | stg-h | check"),
+        (["data", "stg-x"], "invalid choice: 'stg-x'"),
+        (["data", "stg-e"], "required: --out"),
+        (["data", "stg-e", "--out", "x", "--ood", "normal"], "invalid choice: 'normal'"),
+        (["data", "stg-e", "--out", "x", "--seed", "one"], "invalid int value: 'one'"),
+        (["data", "check"], "required: file"),
+    ],
+)
+def test_misspelt_commands(
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(argv)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+# --- checking signals -----------------------------------------------------------------------------
 
 
 @pytest.fixture
-def faulty(tmp_path):
-    """One pair of each fate."""
-    records = [
-        {"input": "Smoking: 8, Weight: 4 Answer: ", "target": "High Risk"}
-        | {"important": [{"High Risk": ["Smoking: 8", "Exercise: 1"]}, {"Smoking: 8": "Weight: 4"}]}
-    ]
-    path = tmp_path / "faulty.jsonl"
-    path.write_text("\n".join(map(json.dumps, records)) + "\n", encoding="utf-8")
-    return path
+def annotated(tmp_path: Path) -> Path:
+    """Two causes found, one that is not there, one behind its effect."""
+    text = "Smoking: 8, Weight: 4, Exercise: 2 Answer: "
+    causes = ["Smoking: 8", "Weight: 4", "Room size: 1"]
+    signals = [{"High Risk": causes}, {"Smoking: 8": ["Weight: 4"]}]
+    record = {"input": text, "target": "High Risk", "important": signals}
+    return write_records(tmp_path / "signals.jsonl", [record, {"input": "No.", "target": "0"}])
 
 
-def test_check_reports_every_fate(faulty, capsys):
-    assert main(["data", "check", str(faulty), "--json"]) == 0
-    report = json.loads(capsys.readouterr().out)
-    counts = {name: report[name] for name in ("pairs", "alignable", "aligned", "rows")}
-    assert counts == {"pairs": 3, "alignable": 1, "aligned": 1, "rows": 1}
-    assert (report["phrase_absent"], report["order_broken"], report["cut_off"]) == (1, 1, 0)
-    assert report["examples"]["phrase_absent"][0]["cause"] == "Exercise: 1"
+def test_check_prints_the_report(annotated: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", str(annotated)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "2 texts (1 without signals, 0 cut at the length limit), 1 supervised rows"
+    assert lines[1] == "4 pairs of a cause and an effect:"
+    counted = {line.split("%  ")[1].split(":")[0]: int(line.split()[0]) for line in lines[2:8]}
+    assert counted == {
+        "aligned": 2,
+        "phrase absent": 1,
+        "order broken": 1,
+        "cut off": 0,
+        "one token": 0,
+        "no token": 0,
+    }
+    assert any(line.startswith("  'Room size: 1' -> 'High Risk' in ") for line in lines)
 
-    assert main(["data", "check", str(faulty), "--max-length", "2"]) == 0
-    printed = capsys.readouterr().out
-    assert "1 cut at the length limit" in printed
-    assert "'Exercise: 1' -> 'High Risk'" in printed
+
+def test_check_as_json(annotated: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", str(annotated), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["pairs"] == 4
+    assert found["aligned"] == found["alignable"] == 2
+    assert found["phrase_absent"] == found["order_broken"] == 1
+    assert found["texts"] == 2
+
+
+def test_check_with_a_length_limit(annotated: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", str(annotated), "--json", "--max-length", "4"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["cut_off"] == found["texts_cut"] + 1 == 2
+    assert found["rows"] == 0
+
+
+def test_check_with_the_harder_tokenizer(
+    annotated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "check", str(annotated), "--json", "--tokenizer", "tiny-word"]) == 0
+    assert json.loads(capsys.readouterr().out)["aligned"] == 2
+
+
+def test_check_on_the_authors_files(authors_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for file in ("STG_H/STG_H_iid_test", "SVAMP/svamp_val"):
+        path = authors_data / f"{file}.jsonl"
+        assert main(["data", "check", str(path), "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["aligned"] == found["alignable"] > 2000
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"input": "a", "target": "b"}\n{"input": "a", "tar', "broken.jsonl:2"),
-        ('{"target": "b"}\n', "'input'"),
-        ("", "empty file"),
-        ("[1]\n", "JSON object"),
+        ('{"input": "a", "targ', ":1: expected one JSON record a line, got a broken one"),
+        ('{"input": "a"}', ":1: expected a field 'target'"),
+        ('{"input": "a", "target": "b", "important": "c"}', ":1: expected 'important' as a list"),
+        ("[]", ":1: expected a JSON object, got list"),
+        ("", "expected at least one record, got an empty file"),
     ],
-    ids=["cut in the middle", "no input", "empty", "not an object"],
 )
-def test_a_broken_file_is_told_in_a_line(content, message, tmp_path, capsys):
-    path = tmp_path / "broken.jsonl"
+def test_check_refuses_broken_files(
+    content: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "data.jsonl"
     path.write_text(content, encoding="utf-8")
-    assert main(["data", "check", str(path)]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert message in error
-    assert "Traceback" not in error
+    assert f"{path}" in (found := error_of(["data", "check", str(path)], capsys))
+    assert message in found
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["data", "check", "nowhere.jsonl"], "no such file"),
-        (["data", "stg-e", "--out", "x", "--spurious-strength", "2"], "between 0 and 1"),
-        (["eval", "--model", "tiny/alpha-0"], "no shipped checkpoint"),
-        (["eval", "--model", "tiny/plain", "--data", "nowhere"], "stg-e or stg-h"),
-    ],
-    ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",
-)
-def test_what_cannot_be_done_is_told_in_a_line(arguments, message, capsys):
-    assert main(arguments) == 2
-    assert message in capsys.readouterr().err
-
-
-def test_eval_prints_the_model_beside_the_references(capsys):
-    assert main(["eval", "--model", "tiny/alpha-10", "--json", "--device", "cpu"]) == 0
-    scores = json.loads(capsys.readouterr().out)
-    ood = {who: score["accuracy"] for who, score in scores["test_ood"].items()}
-    assert ood["tiny/alpha-10"] > 0.95
-    assert ood["always Low Risk"] == 0.665
-
-
-def test_model_list_names_what_needs_no_hub(capsys):
-    assert main(["model", "list"]) == 0
-    names = capsys.readouterr().out.split()
-    assert {"tiny", "tiny-word", "tiny/plain", "tiny/alpha-10", "smollm2"} <= set(names)
+def test_check_refuses_what_is_not_there(
+    annotated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none = tmp_path / "none"
+    assert "no such file" in error_of(["data", "check", str(none)], capsys)
+    no_tokenizer = ["data", "check", str(annotated), "--tokenizer", str(none)]
+    assert "expected a folder with a saved model" in error_of(no_tokenizer, capsys)
+    no_checkpoint = ["data", "check", str(annotated), "--tokenizer", "tiny/none"]
+    assert "no shipped checkpoint 'tiny/none'" in error_of(no_checkpoint, capsys)
+    no_room = ["data", "check", str(annotated), "--max-length", "0"]
+    assert "at least 1, got 0" in error_of(no_room, capsys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from tokenizers import processors
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerFast
 
 from cat.alignment import align
 from cat.evaluate import (
@@ -27,7 +29,7 @@ from cat.evaluate import (
 from cat.models import load_model
 from cat.signals import Example, read_examples
 from cat.stg import stg_e
-from cat.tiny import one_thread
+from cat.tiny import one_thread, tiny_tokenizer
 
 # --- references -----------------------------------------------------------------------------------
 
@@ -83,8 +85,6 @@ def test_the_table_against_a_dictionary(stg: dict[str, list[Example]]) -> None:
 
 def test_the_spurious_reference_reads_spurious_values_only(stg: dict[str, list[Example]]) -> None:
     """In distribution it is nearly always right, and other causes change nothing."""
-    import re
-
     before = references(stg["train_S"], stg["iid"])[SPURIOUS]
     changed = [
         Example(re.sub(r"(Smoking|Weight|Exercise): \d+", r"\1: 1", e.text), e.answer)
@@ -285,17 +285,6 @@ def test_batches_answer_as_one_by_one(fresh: tuple[Any, Any], batch_size: int) -
     assert len(set(answers)) > 2
 
 
-def test_space_at_the_end_of_a_prompt_does_not_matter(fresh: tuple[Any, Any]) -> None:
-    model, tokenizer = fresh
-    asked = prompts(4)
-    stripped = [prompt.rstrip() for prompt in asked]
-    assert asked != stripped
-    with one_thread():
-        assert greedy_answers(model, tokenizer, asked, max_new_tokens=4) == greedy_answers(
-            model, tokenizer, stripped, max_new_tokens=4
-        )
-
-
 def test_no_prompts(fresh: tuple[Any, Any]) -> None:
     assert greedy_answers(*fresh, [], max_new_tokens=4) == []
 
@@ -330,7 +319,7 @@ class Script:
 
 def test_how_a_model_is_asked() -> None:
     """Padding on the left, masked; the answer without end-of-text and what stands before it."""
-    tokenizer = load_model("tiny")[1]
+    tokenizer = tiny_tokenizer()
     tokenizer.padding_side = "right"
     low, high, pad, end = tokenizer.convert_tokens_to_ids(
         ["Low Risk", "High Risk", "<pad>", "<eos>"]
@@ -349,11 +338,25 @@ def test_how_a_model_is_asked() -> None:
     assert model.training  # as it was before
     assert tokenizer.padding_side == "right"
     assert model.options["do_sample"] is False
+    assert model.options["use_cache"] is True
     assert model.options["max_new_tokens"] == 2
 
 
+def test_the_space_at_the_end_of_a_prompt_is_taken_off() -> None:
+    """For a tokenizer to which it is a token, as to most."""
+    core = Tokenizer(models.WordLevel({"<pad>": 0, "<eos>": 1, "a": 2, " ": 3}, unk_token="<eos>"))
+    core.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core, pad_token="<pad>", eos_token="<eos>", unk_token="<eos>"
+    )
+    assert tokenizer("a a ")["input_ids"] == [2, 3, 2, 3]
+    model = Script({2: [2, 1]})
+    assert greedy_answers(model, tokenizer, ["a a ", "a\n"], max_new_tokens=2) == ["a", "a"]
+    assert model.asked[0][0].tolist() == [[2, 3, 2], [0, 0, 2]]
+
+
 def test_model_and_tokenizer_are_left_as_they_were_when_it_fails() -> None:
-    tokenizer = load_model("tiny")[1]
+    tokenizer = tiny_tokenizer()
     tokenizer.padding_side = "right"
     model = Script({})
     with pytest.raises(KeyError):
@@ -365,7 +368,7 @@ def test_model_and_tokenizer_are_left_as_they_were_when_it_fails() -> None:
 def test_a_tokenizer_that_appends_the_end_of_text(fresh: tuple[Any, Any]) -> None:
     """A prompt that ended in it would be answered by a new text."""
     model, plain = fresh
-    appends = load_model(model.config._name_or_path or plain.name_or_path)[1]
+    appends = tiny_tokenizer(plain.name_or_path)
     appends.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single="$A <eos>", special_tokens=[("<eos>", appends.eos_token_id)]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections import Counter
 from pathlib import Path
@@ -38,13 +39,13 @@ FOLLOWERS = {  # the published relations, written out again
     "Clothing size": ("Weight", lambda cause: cause),
     "Hormones": ("Exercise", lambda cause: cause // 2),
 }
-STG_H_CAUSES = {  # weight in the air quality index, and the support of the uniform part
-    "Industrial Emissions": (0.3, 30, 70),
-    "Vehicle Emissions": (0.25, 20, 60),
-    "Coal Dependency": (0.2, 10, 50),
-    "Agricultural Burning": (0.15, 10, 30),
-    "Urban Green Coverage": (-0.2, 40, 80),
-    "Meteorological Dispersion": (-0.3, 50, 90),
+STG_H_CAUSES = {  # weight in the air quality index, support of the uniform part, sd of the noise
+    "Industrial Emissions": (0.3, 30, 70, 2),
+    "Vehicle Emissions": (0.25, 20, 60, 2),
+    "Coal Dependency": (0.2, 10, 50, 1.5),
+    "Agricultural Burning": (0.15, 10, 30, 1),
+    "Urban Green Coverage": (-0.2, 40, 80, 3),
+    "Meteorological Dispersion": (-0.3, 50, 90, 3),
 }
 STG_H_FOLLOWERS = {  # slope, cause, sd of the noise, uniform support out of distribution
     "Ice Cream Sales Index": (0.4, "Meteorological Dispersion", 2, (5, 9)),
@@ -78,7 +79,7 @@ def rule_of_stg_e(values: dict[str, float]) -> str:
 
 
 def air_quality(values: dict[str, float]) -> float:
-    raw = sum(weight * values[name] for name, (weight, _, _) in STG_H_CAUSES.items())
+    raw = sum(weight * values[name] for name, (weight, *_) in STG_H_CAUSES.items())
     return (np.clip(raw, -20, 30) + 20) / 50 * 100
 
 
@@ -371,8 +372,12 @@ def test_stg_h_has_the_published_distribution(
 
 def test_stg_h_relations_in_distribution(hard: dict[str, list[dict[str, Any]]]) -> None:
     factors = columns(hard["train"])
-    for name, (_, low, high) in STG_H_CAUSES.items():
-        assert factors[name].mean() == pytest.approx((low + high) / 2, abs=1)
+    for name, (_, low, high, sd) in STG_H_CAUSES.items():
+        values = factors[name]
+        assert values.mean() == pytest.approx((low + high) / 2, abs=1)
+        outside = ((values < low) | (values > high)).mean()  # which only the noise brings about
+        expected = 2 * sd / math.sqrt(2 * math.pi) / (high - low)
+        assert outside == pytest.approx(expected, abs=4 * math.sqrt(expected / len(values)))
     for name, (slope, cause, sd, _) in STG_H_FOLLOWERS.items():
         noise = factors[name] - slope * factors[cause]
         assert noise.mean() == pytest.approx(0, abs=0.25)
