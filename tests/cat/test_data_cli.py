@@ -1,4 +1,4 @@
-"""`cat-tune data`: what it writes and prints, and one line for every error."""
+"""`cat-tune data` and `eval`: what they write and print, and one line for every error."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from cat.cli import main
 from cat.data import load_data
 from cat.signals import read_records, write_records
 from cat.stg import stg_e, stg_h
+from cat.tiny import one_thread
 
 STG_E_SPLITS = ["test_iid", "test_ood", "train_L", "train_M", "train_S"]
 STG_H_SPLITS = ["test_iid", "test_ood", "train"]
@@ -237,3 +238,32 @@ def test_check_refuses_what_is_not_there(
     assert "no shipped checkpoint 'tiny/none'" in error_of(no_checkpoint, capsys)
     no_room = ["data", "check", str(annotated), "--max-length", "0"]
     assert "at least 1, got 0" in error_of(no_room, capsys)
+
+
+# --- scoring a shipped model on the game ----------------------------------------------------------
+
+
+def test_eval_prints_the_model_beside_the_references(capsys: pytest.CaptureFixture[str]) -> None:
+    with one_thread():
+        assert main(["eval", "--model", "tiny/alpha-10", "--json", "--device", "cpu"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    ood = {who: score["accuracy"] for who, score in scores["test_ood"].items()}
+    assert ood["tiny/alpha-10"] > 0.95
+    assert ood["always Low Risk"] == 0.665
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--model", "tiny/alpha-0"], "no shipped checkpoint"),
+        (["--model", "tiny/plain", "--data", "nowhere"], "stg-e or stg-h"),
+    ],
+)
+def test_eval_refuses_what_is_not_there(
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", *argv, "--device", "cpu"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert message in printed.err
+    assert "Traceback" not in printed.err

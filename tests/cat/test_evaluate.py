@@ -26,9 +26,9 @@ from cat.evaluate import (
     seed_interval,
     wilson_interval,
 )
-from cat.models import load_model
+from cat.models import CHECKPOINTS, load_model
 from cat.signals import Example, read_examples
-from cat.stg import stg_e
+from cat.stg import stg_e, stg_h
 from cat.tiny import one_thread, tiny_tokenizer
 
 # --- references -----------------------------------------------------------------------------------
@@ -102,6 +102,14 @@ def test_the_constant_comes_from_training() -> None:
     assert found["always 9"].accuracy == 0.5
 
 
+def test_the_constant_for_numbers_has_an_absolute_error() -> None:
+    splits = stg_h(1, n_train=200, n_test=50)
+    train, test = ([Example.from_record(r) for r in splits[n]] for n in ("train", "test_iid"))
+    ((rule, evaluation),) = references(train, test).items()
+    errors = [abs(float(e.answer) - float(rule.removeprefix("always "))) for e in test]
+    assert evaluation.mean_absolute_error == pytest.approx(np.mean(errors))
+
+
 # --- same_answer ----------------------------------------------------------------------------------
 
 
@@ -114,6 +122,7 @@ def test_the_constant_comes_from_training() -> None:
         ("Low Risk.", "Low Risk", False),
         ("32", "32.0", True),
         ("32.", "32", True),
+        ("032", "32", True),
         ("-8", "-8.0", True),
         ("32", "33", False),
         ("1e2", "100", True),
@@ -414,6 +423,18 @@ def test_evaluate_answers(fresh: tuple[Any, Any]) -> None:
     assert evaluation.answers == tuple(given)
     assert short.answers == tuple(right)
     assert sum(short.correct) >= 5
+
+
+@pytest.mark.parametrize("name", ["plain", "alpha-10"])
+def test_a_shipped_model_scores_what_its_file_says(name: str) -> None:
+    stated = json.loads((CHECKPOINTS / name / "result.json").read_text(encoding="utf-8"))
+    model, tokenizer = load_model(f"tiny/{name}")
+    splits = stg_e(42)
+    for test in ("test_iid", "test_ood"):
+        examples = [Example.from_record(record) for record in splits[test]]
+        with one_thread():
+            evaluation = evaluate_answers(model, tokenizer, examples)
+        assert evaluation.accuracy == pytest.approx(stated["scores"][test]["accuracy"], abs=0.005)
 
 
 def test_evaluate_answers_needs_examples(fresh: tuple[Any, Any]) -> None:
