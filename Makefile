@@ -20,7 +20,7 @@ lab: .venv/installed
 	$(BIN)/jupyter lab notebooks
 
 bench: .venv/installed
-	$(BIN)/python benchmarks/step_cost.py
+	$(BIN)/python benchmarks/step_cost.py --out outputs/step_cost.json
 
 checkpoints: .venv/installed  # remakes the trained models that ship in cat/checkpoints
 	$(BIN)/python -m cat.tiny_checkpoints
