@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from catviz.figures.density import attention_density
     from catviz.figures.figure import Figure, save_all
     from catviz.figures.maps import attention_map
-    from catviz.patterns import MeanMap, Word
+    from catviz.maps import MeanMap
     from catviz.report import Section, Table, accuracy_table, write_report
+    from catviz.words import Word
 
 __all__ = [
     "Figure",
@@ -36,10 +37,10 @@ __all__ = [
 
 _HOME = {
     "Figure": "catviz.figures.figure",
-    "MeanMap": "catviz.patterns",
+    "MeanMap": "catviz.maps",
     "Section": "catviz.report",
     "Table": "catviz.report",
-    "Word": "catviz.patterns",
+    "Word": "catviz.words",
     "accuracy_over_alpha": "catviz.figures.accuracy",
     "accuracy_table": "catviz.report",
     "attention_density": "catviz.figures.density",

@@ -27,7 +27,7 @@ from catviz.figures.curves import training_curves
 from catviz.figures.density import attention_density
 from catviz.figures.figure import Figure, save_all
 from catviz.figures.maps import attention_map
-from catviz.patterns import MeanMap
+from catviz.maps import MeanMap
 from catviz.reading import mean_map, role_scores
 from catviz.report import Section, accuracy_table, write_report
 

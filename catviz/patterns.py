@@ -1,132 +1,400 @@
-"""Attention maps together with the words that their tokens belong to."""
+"""Every head's attention pattern of one text, with its tokens, words and roles."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-__all__ = ["ROLES", "MeanMap", "Role", "Word"]
+from catviz.maps import SINK, MeanMap, Sink, check_map
+from catviz.words import ROLES, Role, Word, check_words, roles_of_tokens
 
-Role = Literal["causal", "spurious", "irrelevant", "other"]
-ROLES: tuple[Role, ...] = get_args(Role)
+if TYPE_CHECKING:
+    from torch import Tensor
 
-_ROW_SUM_TOLERANCE = 1e-3
+__all__ = ["AttentionPattern", "head_name", "read_head_name"]
 
-
-@dataclass(frozen=True)
-class Word:
-    """The tokens ``[start, stop)`` that belong together, what to call them, and their role.
-
-    >>> Word(2, 7, "Smoking: 8", "causal").role
-    'causal'
-    """
-
-    start: int
-    stop: int
-    label: str
-    role: Role
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.start < self.stop:
-            raise ValueError(
-                f"word {self.label!r} needs 0 <= start < stop; got {self.start}..{self.stop}"
-            )
-        if self.role not in ROLES:
-            raise ValueError(
-                f"word {self.label!r} has role {self.role!r}; expected one of {', '.join(ROLES)}"
-            )
-
-    @property
-    def centre(self) -> float:
-        """Middle of the word in token units: token i covers i - 0.5 to i + 0.5."""
-        return (self.start + self.stop - 1) / 2
+_FORMAT = 1  # of saved files
 
 
 @dataclass(frozen=True, eq=False)
-class MeanMap:
-    """One text's attention, averaged over layers and heads, with its words.
+class AttentionPattern:
+    """The attention of every (or of chosen) layers and heads on one text.
 
-    ``values[query, key]`` is the share of the query token's attention that goes to the key token:
-    the upper triangle is zero and each row sums to one. ``words`` are in order and do not overlap;
-    tokens that no word covers count as "other". ``answer_row`` is the row that predicts the answer:
-    the last one when the map ends with the prompt.
+    Attributes:
+        values: (layer, head, query, key), float16 or float32; upper triangles are zero and rows
+            sum to one (``sink`` says where the first column was taken out).
+        tokens: what each token reads, as it stands in the text.
+        words: the tokens that belong together, with their roles, in order and without overlap;
+            tokens in no word are "other".
+        layers, heads: the model's numbers of the layers and heads in ``values``.
+        model, text: what to call them in figures.
+        answer_rows: the rows that predict the answer; the last one by default.
+        sink: what became of the first token's column, see :meth:`drop_sink`.
 
-    >>> words = (Word(0, 1, "Smoking: 8", "causal"), Word(1, 2, "Answer:", "other"))
-    >>> MeanMap(np.array([[1.0, 0.0], [0.7, 0.3]]), words, model="plain", text="example").size
-    2
+    Raises:
+        ValueError: values that are not a causal decoder's attention, tokens of another length,
+            words that overlap or reach too far.
+
+    >>> values = np.array([[[[1.0, 0.0], [0.7, 0.3]]]], dtype=np.float32)
+    >>> pattern = AttentionPattern(values, ("Smoking: 8", "Answer:"),
+    ...                            (Word(0, 1, "Smoking: 8", "causal"),))
+    >>> pattern.head_names, pattern.roles
+    (('L0H0',), ('causal', 'other'))
     """
 
-    values: np.ndarray  # (query, key)
-    words: tuple[Word, ...]
-    model: str
-    text: str
-    answer_row: int = -1
+    values: np.ndarray  # (layer, head, query, key)
+    tokens: tuple[str, ...]
+    words: tuple[Word, ...] = ()
+    layers: tuple[int, ...] = ()
+    heads: tuple[int, ...] = ()
+    model: str = "model"
+    text: str = "text"
+    answer_rows: tuple[int, ...] = (-1,)
+    sink: Sink = "in"
 
     def __post_init__(self) -> None:
-        values = np.array(self.values, dtype=np.float64)
+        values = np.asarray(self.values)
+        if values.dtype not in (np.float16, np.float32):
+            values = values.astype(np.float32)
+        values = values.view()
         values.flags.writeable = False
         object.__setattr__(self, "values", values)
+        where = f"pattern of model {self.model!r}, text {self.text!r}"
+        if values.ndim != 4 or 0 in values.shape:
+            raise ValueError(
+                f"{where}: expected values (layer, head, query, key), got shape {values.shape}"
+            )
+        n_layers, n_heads, n_queries, _ = values.shape
+        for name, default in (("layers", n_layers), ("heads", n_heads)):
+            numbers = tuple(int(n) for n in getattr(self, name)) or tuple(range(default))
+            if len(numbers) != default or len(set(numbers)) != default:
+                raise ValueError(
+                    f"{where}: expected {default} different numbers in {name}, got {numbers}"
+                )
+            object.__setattr__(self, name, numbers)
+        object.__setattr__(self, "tokens", tuple(self.tokens))
         object.__setattr__(self, "words", tuple(self.words))
-        where = f"map of model {self.model!r}, text {self.text!r}"
-        _check_values(values, where)
-        _check_words(self.words, len(values), where)
-        if not -len(values) <= self.answer_row < len(values):
-            raise ValueError(f"{where}: no row {self.answer_row} among {len(values)} rows")
-        object.__setattr__(self, "answer_row", self.answer_row % len(values))
+        if len(self.tokens) != n_queries:
+            raise ValueError(
+                f"{where}: expected one token for each of the {n_queries} rows, got "
+                f"{len(self.tokens)} tokens"
+            )
+        check_words(self.words, n_queries, where)
+        object.__setattr__(self, "answer_rows", self._rows(self.answer_rows))
+        for i, layer in enumerate(self.layers):
+            for j, head in enumerate(self.heads):
+                check_map(values[i, j], f"{where}, {head_name(layer, head)}", sink=self.sink)
+
+    # ------------------------------------------------------------------------ from elsewhere
+
+    @classmethod
+    def from_attentions(
+        cls,
+        attentions: Sequence[Tensor],
+        tokens: Sequence[str],
+        words: Sequence[Word] = (),
+        *,
+        attention_mask: Tensor | None = None,
+        **about: Any,
+    ) -> AttentionPattern:
+        """From transformers' ``outputs.attentions``: a tensor (1, head, query, key) a layer.
+
+        Args:
+            attention_mask: (1, key) or (key,); its padding is cut off, on either side. ``tokens``
+                are those that remain.
+            about: ``layers``, ``heads``, ``model``, ``text``, ``answer_rows``.
+        """
+        layers = [_one_text(layer, f"layer {i}") for i, layer in enumerate(attentions)]
+        if not layers:
+            raise ValueError(
+                "expected a tensor a layer, got none: load the model with "
+                'attn_implementation="eager" and call it with output_attentions=True'
+            )
+        values = np.stack(layers)
+        if attention_mask is not None:
+            kept = np.flatnonzero(np.asarray(attention_mask.cpu()).reshape(-1))
+            values = values[:, :, kept][:, :, :, kept]
+        return cls(values, tuple(tokens), tuple(words), **about)
+
+    @classmethod
+    def from_cache(
+        cls,
+        cache: Mapping[str, Tensor],
+        tokens: Sequence[str],
+        words: Sequence[Word] = (),
+        **about: Any,
+    ) -> AttentionPattern:
+        """From a TransformerLens cache: its ``blocks.{L}.attn.hook_pattern`` of one text."""
+        found = {
+            int(match[1]): cache[name]
+            for name in cache
+            if (match := re.fullmatch(r"blocks\.(\d+)\.attn\.hook_pattern", name))
+        }
+        if not found:
+            raise ValueError(
+                "expected blocks.{L}.attn.hook_pattern in the cache, got "
+                f"{list(cache)[:3]}...: run with names_filter that keeps them"
+            )
+        layers = tuple(sorted(found))
+        tensors = [found[layer] for layer in layers]
+        return cls.from_attentions(tensors, tokens, words, layers=layers, **about)
+
+    # ------------------------------------------------------------------------ what it holds
 
     @property
     def size(self) -> int:
         """Number of tokens."""
-        return len(self.values)
+        return len(self.tokens)
 
     @property
     def roles(self) -> tuple[Role, ...]:
         """The role of each token."""
-        roles: list[str] = ["other"] * self.size
-        for word in self.words:
-            roles[word.start : word.stop] = [word.role] * (word.stop - word.start)
-        return cast(tuple[Role, ...], tuple(roles))
+        return roles_of_tokens(self.words, self.size)
 
+    @property
+    def head_names(self) -> tuple[str, ...]:
+        """L0H0, L0H1, ...: layer by layer."""
+        return tuple(head_name(layer, head) for layer in self.layers for head in self.heads)
 
-def _check_values(values: np.ndarray, where: str) -> None:
-    if values.ndim != 2 or values.shape[0] != values.shape[1] or values.size == 0:
-        raise ValueError(f"{where}: expected a square (query, key) map, got shape {values.shape}")
-    if not np.isfinite(values).all():
-        query, key = np.argwhere(~np.isfinite(values))[0]
-        raise ValueError(
-            f"{where}: expected finite values, got {values[query, key]} at row {query}, key {key}"
-        )
-    if values.min() < 0:
-        query, key = np.argwhere(values < 0)[0]
-        raise ValueError(
-            f"{where}: attention cannot be negative, got {values[query, key]:.4g} at row {query}, "
-            f"key {key}; give the weights after the softmax"
-        )
-    future = np.triu(values, k=1)
-    if future.any():
-        query, key = np.argwhere(future != 0)[0]
-        raise ValueError(
-            f"{where}: row {query} attends to the later key {key} ({values[query, key]:.4g}); "
-            "expected zeros above the diagonal (a causal decoder; is the map transposed?)"
-        )
-    sums = values.sum(axis=1)
-    worst = int(np.abs(sums - 1).argmax())
-    if abs(sums[worst] - 1) > _ROW_SUM_TOLERANCE:
-        raise ValueError(
-            f"{where}: row {worst} sums to {sums[worst]:.4f}; expected 1 within "
-            f"{_ROW_SUM_TOLERANCE} (renormalise after dropping tokens or padding)"
+    def to_numpy(self) -> np.ndarray:
+        """A copy of the values, (layer, head, query, key)."""
+        return self.values.copy()
+
+    def __repr__(self) -> str:
+        return (
+            f"<AttentionPattern {self.model!r}, {self.text!r}: {len(self.layers)} layers x "
+            f"{len(self.heads)} heads, {self.size} tokens>"
         )
 
+    # ------------------------------------------------------------------------ parts and means
 
-def _check_words(words: Sequence[Word], size: int, where: str) -> None:
-    end = 0
-    for word in words:
-        if word.start < end:
-            raise ValueError(
-                f"{where}: word {word.label!r} starts at token {word.start}, before the end of "
-                f"the word in front of it ({end}); expected words in order without overlap"
+    def select(
+        self, *, layers: int | Iterable[int] | None = None, heads: int | Iterable[int] | None = None
+    ) -> AttentionPattern:
+        """The same with chosen layers and heads only, by the model's numbers."""
+        chosen_layers, chosen_heads = self._layers(layers), self._heads(heads)
+        at = np.ix_(
+            [self.layers.index(n) for n in chosen_layers],
+            [self.heads.index(n) for n in chosen_heads],
+        )
+        return replace(self, values=self.values[at], layers=chosen_layers, heads=chosen_heads)
+
+    def mean(
+        self, *, layers: int | Iterable[int] | None = None, heads: int | Iterable[int] | None = None
+    ) -> MeanMap:
+        """The mean over layers and heads, all by default: the paper's mean map (section 4.2)."""
+        at_layers = [self.layers.index(n) for n in self._layers(layers)]
+        at_heads = [self.heads.index(n) for n in self._heads(heads)]
+        return self._map([(i, j) for i in at_layers for j in at_heads])
+
+    def head(self, *names: str) -> MeanMap:
+        """One head's map, or the mean of the named ones.
+
+        >>> pattern.head("L5H3"), pattern.head("L5H3", "L7H0")  # doctest: +SKIP
+        """
+        if not names:
+            raise ValueError("expected the name of a head such as 'L5H3', got none")
+        places = []
+        for name in names:
+            layer, head = read_head_name(name)
+            places.append(
+                (
+                    self.layers.index(*self._layers(layer)),
+                    self.heads.index(*self._heads(head)),
+                )
             )
-        end = word.stop
-    if end > size:
-        raise ValueError(f"{where}: words reach token {end}, but the map has {size} tokens")
+        return self._map(places)
+
+    def rows(self, rows: int | Iterable[int] | None = None) -> np.ndarray:
+        """The attention that rows pay, (layer, head, row, key); the answer's by default."""
+        return self.values[:, :, list(self._rows(rows))].astype(np.float32)
+
+    # ------------------------------------------------------------------------ by role
+
+    def role_mass(self, rows: int | Iterable[int] | None = None) -> np.ndarray:
+        """The share of attention on the tokens of each role, (layer, head, role).
+
+        Roles in the order of :data:`catviz.words.ROLES`; shares sum to one. Mean over ``rows``, the
+        answer's by default.
+        """
+        paid = self.rows(rows).mean(axis=2)  # (layer, head, key)
+        roles = np.asarray(self.roles)
+        return np.stack([paid[..., roles == role].sum(axis=-1) for role in ROLES], axis=-1)
+
+    def lift(
+        self,
+        of: Role = "causal",
+        over: Role = "spurious",
+        rows: int | Iterable[int] | None = None,
+    ) -> np.ndarray:
+        """How many times the attention of an average ``over`` token an ``of`` token gets.
+
+        (layer, head); infinite where ``over`` gets nothing, NaN where neither does.
+        """
+        paid, roles = self.rows(rows).mean(axis=2), np.asarray(self.roles)
+        for role in (of, over):
+            self._check_role(role)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = paid[..., roles == of].mean(-1) / paid[..., roles == over].mean(-1)
+        return np.asarray(ratio)
+
+    def drop_sink(self, *, renormalise: bool = True) -> AttentionPattern:
+        """Without the first token's column, on which many models park unused attention.
+
+        Args:
+            renormalise: scale the rest of each row to sum to one again; a row that saw nothing but
+                the first token stays zero.
+        """
+        if self.sink != "in":
+            raise ValueError(f"the sink of this pattern is already {self.sink}")
+        values = self.values.astype(np.float32)
+        values[..., SINK] = 0
+        if renormalise:
+            sums = values.sum(axis=-1, keepdims=True)
+            np.divide(values, sums, out=values, where=sums > 1e-9)
+            values[np.broadcast_to(sums <= 1e-9, values.shape)] = 0
+        sink: Sink = "renormalised" if renormalise else "out"
+        return replace(self, values=values.astype(self.values.dtype), sink=sink)
+
+    # ------------------------------------------------------------------------ files
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write ``.npz``: the lower triangles and everything else; read with :meth:`load`."""
+        from io import BytesIO
+
+        from catviz.figures.files import write_atomically
+
+        path = Path(path)
+        if path.suffix != ".npz":
+            raise ValueError(f"expected a file name that ends in .npz, got {path.name!r}")
+        rows, keys = np.tril_indices(self.size)
+        about = {
+            "format": _FORMAT,
+            "tokens": self.tokens,
+            "words": [asdict(word) for word in self.words],
+            **{n: getattr(self, n) for n in ("layers", "heads", "model", "text", "answer_rows")},
+            "sink": self.sink,
+        }
+        buffer = BytesIO()
+        np.savez_compressed(
+            buffer, triangles=self.values[..., rows, keys], about=np.array(json.dumps(about))
+        )
+        return write_atomically(path, buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> AttentionPattern:
+        """Read what :meth:`save` wrote."""
+        import zipfile
+
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                triangles, about = file["triangles"], json.loads(str(file["about"]))
+        except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"{path}: expected a pattern written by AttentionPattern.save ({error})"
+            ) from error
+        if about.pop("format") != _FORMAT:
+            raise ValueError(f"{path}: this pattern was written by another version; make it again")
+        words = tuple(Word(**word) for word in about.pop("words"))
+        size = len(about["tokens"])
+        values = np.zeros((*triangles.shape[:2], size, size), dtype=triangles.dtype)
+        rows, keys = np.tril_indices(size)
+        values[..., rows, keys] = triangles
+        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in about.items()}
+        return cls(values, words=words, **cast(dict[str, Any], fields))
+
+    # ------------------------------------------------------------------------ helpers
+
+    def _map(self, places: Sequence[tuple[int, int]]) -> MeanMap:
+        total = np.zeros((self.size, self.size))
+        for i, j in places:
+            total += self.values[i, j]
+        return MeanMap(
+            total / len(places),
+            self.words,
+            model=self.model,
+            text=self.text,
+            answer_row=self.answer_rows[0],
+            sink=self.sink,
+        )
+
+    def _layers(self, asked: int | Iterable[int] | None) -> tuple[int, ...]:
+        return _chosen(asked, self.layers, "layer", self.model)
+
+    def _heads(self, asked: int | Iterable[int] | None) -> tuple[int, ...]:
+        return _chosen(asked, self.heads, "head", self.model)
+
+    def _rows(self, asked: int | Iterable[int] | None) -> tuple[int, ...]:
+        if asked is None:
+            return self.answer_rows
+        rows = (asked,) if isinstance(asked, int | np.integer) else tuple(asked)
+        if not rows:
+            raise ValueError("expected at least one row, got none")
+        for row in rows:
+            if not -self.size <= row < self.size:
+                raise ValueError(f"no row {row}: the text has {self.size} tokens")
+        return tuple(int(row) % self.size for row in rows)
+
+    def _check_role(self, role: str) -> None:
+        if role not in ROLES:
+            raise ValueError(f"expected a role of {', '.join(ROLES)}, got {role!r}")
+        if role not in self.roles:
+            raise ValueError(
+                f"no token of this pattern is {role}: it has {sorted(set(self.roles))}; "
+                "name some with roles= (see catviz.roles)"
+            )
+
+
+def head_name(layer: int, head: int) -> str:
+    """The usual short name of a head.
+
+    >>> head_name(5, 3)
+    'L5H3'
+    """
+    return f"L{layer}H{head}"
+
+
+def read_head_name(name: str) -> tuple[int, int]:
+    """(layer, head) of a short name.
+
+    >>> read_head_name("L5H3")
+    (5, 3)
+    """
+    match = re.fullmatch(r"L(\d+)H(\d+)", str(name))
+    if match is None:
+        raise ValueError(f"expected the name of a head such as 'L5H3', got {name!r}")
+    return int(match[1]), int(match[2])
+
+
+def _chosen(
+    asked: int | Iterable[int] | None, there: tuple[int, ...], kind: str, model: str
+) -> tuple[int, ...]:
+    if asked is None:
+        return there
+    numbers = (asked,) if isinstance(asked, int | np.integer) else tuple(asked)
+    if not numbers:
+        raise ValueError(f"expected at least one {kind}, got none")
+    for number in numbers:
+        if number not in there:
+            raise ValueError(f"no {kind} {number} in this pattern of {model!r}; it has {there}")
+    return tuple(int(number) for number in numbers)
+
+
+def _one_text(layer: Any, where: str) -> np.ndarray:
+    """(1, head, query, key) or (head, query, key) -> (head, query, key)."""
+    values = np.asarray(layer.detach().float().cpu() if hasattr(layer, "detach") else layer)
+    if values.ndim == 4 and values.shape[0] == 1:
+        values = values[0]
+    if values.ndim != 3:
+        raise ValueError(
+            f"{where}: expected the pattern of one text, (1, head, query, key), got shape "
+            f"{values.shape}; take one text of the batch"
+        )
+    return values

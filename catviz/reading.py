@@ -13,8 +13,9 @@ import numpy as np
 
 from cat.alignment import align
 from cat.signals import Example
-from catviz.patterns import ROLES, MeanMap
+from catviz.maps import MeanMap
 from catviz.roles import words_of
+from catviz.words import ROLES
 
 __all__ = ["mean_map", "role_scores"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cat.alignment import Aligned
-from catviz.patterns import Word
+from catviz.words import Word
 
 __all__ = ["words_of"]
 

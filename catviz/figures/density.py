@@ -16,7 +16,7 @@ from catviz.figures.figure import Figure
 from catviz.figures.layout import figure_with_legend
 from catviz.figures.style import ROLE_STYLES, Theme
 from catviz.figures.text import wrap
-from catviz.patterns import Role
+from catviz.words import Role
 
 __all__ = ["attention_density"]
 

@@ -16,7 +16,8 @@ from catviz.figures.figure import Figure
 from catviz.figures.layout import text_inches
 from catviz.figures.style import MAP_COLOURS, ROLE_STYLES, Theme
 from catviz.figures.text import printable, shorten, wrap
-from catviz.patterns import MeanMap, Word
+from catviz.maps import MeanMap
+from catviz.words import Word
 
 __all__ = ["attention_map"]
 

@@ -15,7 +15,7 @@ import matplotlib
 import matplotlib.style
 from matplotlib import font_manager
 
-from catviz.patterns import Role
+from catviz.words import Role
 
 __all__ = [
     "MAP_COLOURS",

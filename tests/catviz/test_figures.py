@@ -27,7 +27,8 @@ from catviz.figures.files import write_atomically
 from catviz.figures.maps import attention_map
 from catviz.figures.style import ROLE_STYLES, THEMES, Theme, series_style
 from catviz.figures.text import escape, printable, shorten, wrap
-from catviz.patterns import MeanMap, Role, Word
+from catviz.maps import MeanMap
+from catviz.words import Role, Word
 
 HOSTILE = '<script>alert("$x_1$")</script>'
 FACTORS: tuple[tuple[str, Role], ...] = (
