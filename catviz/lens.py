@@ -1,0 +1,367 @@
+"""Every head's attention pattern, through TransformerLens' bridge: to read and to edit.
+
+    >>> lens = AttentionLens.load("tiny/alpha-10")
+    >>> lens
+    <AttentionLens 'tiny/alpha-10': 1 layers x 4 heads>
+    >>> pattern = lens.attention("Smoking: 8, Weight: 3 Answer:", {"causal": "Smoking: 8"})
+    >>> pattern.values.shape, pattern.roles
+    ((1, 4, 3, 3), ('causal', 'other', 'other'))
+
+Booting a bridge changes the model that it is given, so the lens boots a twin: a copy of the modules
+that shares every weight. The model that came in stays as it was, may be trained and saved, and the
+lens sees what training does to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from cat.alignment import Aligned, align
+from cat.signals import Example
+from catviz.bridge import PATTERN, boot_twin, check_patterns, deaf_layers, name_of
+from catviz.maps import MeanMap
+from catviz.patterns import AttentionPattern
+from catviz.roles import Roles, mark_roles, words_by_hand, words_of
+from catviz.words import Role, Word
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["AttentionLens", "CannotEditError", "Edit"]
+
+Edit = Callable[[int, "Tensor"], "Tensor | None"]
+"""(layer, pattern (batch, head, query, key)) -> the pattern to use instead, or None to keep it."""
+
+_SHARE_OF_MEMORY = 0.6  # of what is free, that one pattern may take
+_ROWS_AT_ONCE = 1024  # of a streamed mean map
+
+
+class CannotEditError(ValueError):
+    """The model computes its attention in a way that ignores edits of the pattern."""
+
+
+class _Enough(Exception):
+    """Not an error: the last pattern that is needed was read."""
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A text as the lens reads it: its tokens, their words, and the rows that predict."""
+
+    input_ids: tuple[int, ...]
+    tokens: tuple[str, ...]
+    words: tuple[Word, ...]
+    answer_rows: tuple[int, ...]
+
+
+class AttentionLens:
+    """A model seen through its attention patterns, each a hook point of TransformerLens' bridge.
+
+    Args:
+        model: a transformers decoder or a PEFT model around one; it is left as it was.
+        tokenizer: its fast tokenizer.
+        name: what to call it in figures; by default the model's own name.
+
+    Raises:
+        ValueError: a model that TransformerLens does not know, or whose patterns are not those of
+            a causal decoder (rows that do not sum to one, attention to later tokens).
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, *, name: str | None = None) -> None:
+        self.model, self.tokenizer = model, tokenizer
+        self.name = name or name_of(model)
+        self._twin, self.bridge = boot_twin(model, tokenizer)
+        self.n_layers, self.n_heads = self.bridge.cfg.n_layers, self.bridge.cfg.n_heads
+        check_patterns(self.bridge, self.name)
+
+    @classmethod
+    def load(cls, name: str, **options: Any) -> AttentionLens:
+        """A model by name (tiny, tiny/alpha-10, smollm2, of the hub) or path; see
+        :func:`cat.models.load_model` for names and options."""
+        from cat.models import load_model
+
+        return cls(*load_model(name, **options), name=name)
+
+    def __repr__(self) -> str:
+        return f"<AttentionLens {self.name!r}: {self.n_layers} layers x {self.n_heads} heads>"
+
+    @property
+    def hooks(self) -> tuple[str, ...]:
+        """The name of every layer's pattern in TransformerLens, one a layer."""
+        return tuple(PATTERN.format(layer=layer) for layer in range(self.n_layers))
+
+    # ------------------------------------------------------------------------ reading
+
+    def attention(
+        self,
+        text: str | Example,
+        roles: Roles | Sequence[Role] | None = None,
+        *,
+        layers: int | Iterable[int] | None = None,
+        heads: int | Iterable[int] | None = None,
+        answer: bool = False,
+        dtype: Literal["float32", "float16"] = "float32",
+        label: str = "text",
+    ) -> AttentionPattern:
+        """The pattern of every head, or of chosen layers and heads, on one text.
+
+        The forward pass ends at the last layer that is needed.
+
+        Args:
+            text: a prompt, or an example, of which the prompt is read.
+            roles: phrases, expressions or spans by role (:data:`catviz.roles.Roles`), or one role
+                a token; None for those that the example or the game gives.
+            answer: read the example's answer as well as its prompt.
+            dtype: float16 halves the memory of long texts; values then err by up to 0.0005.
+            label: what to call the text in figures.
+
+        Raises:
+            ValueError: an empty text, an unknown layer or head, roles that name nothing, roles of
+                another length, a pattern that does not fit into the memory that is free.
+        """
+        return self.attentions(
+            [text], [roles], layers=layers, heads=heads, answer=answer, dtype=dtype, labels=[label]
+        )[0]
+
+    def attentions(
+        self,
+        texts: Sequence[str | Example],
+        roles: Sequence[Roles | Sequence[Role] | None] | None = None,
+        *,
+        layers: int | Iterable[int] | None = None,
+        heads: int | Iterable[int] | None = None,
+        answer: bool = False,
+        dtype: Literal["float32", "float16"] = "float32",
+        labels: Sequence[str] | None = None,
+    ) -> list[AttentionPattern]:
+        """The patterns of several texts in one padded batch; see :meth:`attention`."""
+        import torch
+
+        if not texts:
+            raise ValueError("expected at least one text, got none")
+        each_roles = [None] * len(texts) if roles is None else roles
+        readings = [self._read(t, r, answer=answer) for t, r in zip(texts, each_roles, strict=True)]
+        chosen_layers = _numbers(layers, self.n_layers, "layer")
+        chosen_heads = _numbers(heads, self.n_heads, "head")
+        sizes = [len(reading.input_ids) for reading in readings]
+        self._check_memory(sizes, len(chosen_layers), len(chosen_heads), dtype)
+        values = [
+            np.empty((len(chosen_layers), len(chosen_heads), n, n), dtype=dtype) for n in sizes
+        ]
+        at_heads = list(chosen_heads)
+
+        def keep(layer: int, pattern: Tensor) -> None:
+            place = chosen_layers.index(layer)
+            for b, n in enumerate(sizes):
+                values[b][place] = pattern[b, at_heads, :n, :n].float().cpu().numpy()
+            if layer == max(chosen_layers):
+                raise _Enough
+
+        input_ids, mask = self._batch(readings)
+        with torch.inference_mode(), self._watching(keep, chosen_layers), suppress(_Enough):
+            self.bridge(input_ids, attention_mask=mask)
+        return [
+            AttentionPattern(
+                values=values[b],
+                tokens=reading.tokens,
+                words=reading.words,
+                layers=chosen_layers,
+                heads=chosen_heads,
+                model=self.name,
+                text="text" if labels is None else labels[b],
+                answer_rows=reading.answer_rows,
+            )
+            for b, reading in enumerate(readings)
+        ]
+
+    def mean_map(
+        self,
+        text: str | Example,
+        roles: Roles | Sequence[Role] | None = None,
+        *,
+        answer: bool = False,
+        label: str = "text",
+    ) -> MeanMap:
+        """The mean over all layers and heads, streamed: no head's whole map is ever held.
+
+        Memory grows with the text's length times itself once, whatever the number of heads.
+        """
+        import torch
+
+        from cat.rows import attention_rows
+
+        reading = self._read(text, roles, answer=answer)
+        input_ids, mask = self._batch([reading])
+        n = len(reading.input_ids)
+        values = np.empty((n, n), dtype=np.float32)
+        with torch.inference_mode(), _evaluating(self.model):
+            for start in range(0, n, _ROWS_AT_ONCE):
+                rows = torch.arange(start, min(start + _ROWS_AT_ONCE, n), device=input_ids.device)
+                some = attention_rows(self.model, input_ids, mask, rows[None])[0]  # (row, key)
+                values[start : start + len(rows)] = some.cpu().numpy()
+        return MeanMap(
+            values,
+            reading.words,
+            model=self.name,
+            text=label,
+            answer_row=reading.answer_rows[0],
+        )
+
+    # ------------------------------------------------------------------------ editing
+
+    def logits(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, *, edit: Edit | None = None
+    ) -> Tensor:
+        """The model's logits (batch, query, vocabulary), each pattern passed through ``edit``.
+
+        Padding, if any, stands at the right. Gradients flow.
+
+        >>> ids = lens.tokenizer("Smoking: 8", return_tensors="pt")["input_ids"]  # doctest: +SKIP
+        >>> lens.logits(ids, edit=lambda layer, p: p * 0 if layer == 3 else None)  # doctest: +SKIP
+        """
+        if edit is None:
+            with _evaluating(self.model):
+                logits: Tensor = self.model(input_ids, attention_mask=attention_mask).logits
+            return logits
+        self.check_editable()
+        with self._watching(edit, range(self.n_layers)):
+            edited: Tensor = self.bridge(input_ids, attention_mask=attention_mask)
+        return edited
+
+    def check_editable(self) -> None:
+        """Raise :class:`CannotEditError` unless an edited pattern changes what the model says.
+
+        Some of TransformerLens' adapters run the model's own attention and ignore edits.
+        """
+        if self._deaf_layers:
+            raise CannotEditError(
+                f"{self.name}: expected edits of attention patterns to reach the model, but layers "
+                f"{self._deaf_layers} ignore them (this architecture runs its own attention "
+                "inside). Reading works; ablation and steering do not."
+            )
+
+    @contextmanager
+    def without_adapter(self) -> Iterator[AttentionLens]:
+        """Within: the base model of a PEFT model, as it was before tuning.
+
+        >>> with lens.without_adapter():  # doctest: +SKIP
+        ...     before = lens.attention(text)
+        >>> after = lens.attention(text)  # doctest: +SKIP
+        """
+        if not hasattr(self.model, "disable_adapter"):
+            raise ValueError(
+                f"{self.name}: expected a PEFT model, whose adapter can be switched off, got "
+                f"{type(self.model).__name__}; load the base model with a lens of its own"
+            )
+        tuned = self.name
+        self.name = f"{tuned}, adapter off"
+        try:
+            with self.model.disable_adapter(), self._twin.disable_adapter():
+                yield self
+        finally:
+            self.name = tuned
+
+    # ------------------------------------------------------------------------ helpers
+
+    @cached_property
+    def _deaf_layers(self) -> list[int]:
+        return deaf_layers(self.bridge)
+
+    def _read(
+        self, text: str | Example, roles: Roles | Sequence[Role] | None, *, answer: bool
+    ) -> _Reading:
+        by_hand = isinstance(roles, Sequence)
+        example = mark_roles(text, None if by_hand else roles)  # type: ignore[arg-type]
+        aligned = align(example, self.tokenizer, add_eos=False)
+        length = len(aligned.input_ids) if answer else aligned.answer_start
+        if not length:
+            raise ValueError(f"expected a text with at least one token, got {example.text!r}")
+        tokens = tuple(_token(aligned, t, self.tokenizer) for t in range(length))
+        words = words_by_hand(tokens, roles) if by_hand else words_of(aligned, length)  # type: ignore[arg-type]
+        rows = tuple(row for row in aligned.answer_rows if row < length) if answer else ()
+        return _Reading(aligned.input_ids[:length], tokens, words, rows or (length - 1,))
+
+    def _batch(self, readings: Sequence[_Reading]) -> tuple[Tensor, Tensor]:
+        """(input_ids, attention_mask), padded at the right, where padding changes no pattern."""
+        import torch
+
+        n = max(len(reading.input_ids) for reading in readings)
+        input_ids = torch.zeros(len(readings), n, dtype=torch.long)
+        mask = torch.zeros(len(readings), n, dtype=torch.long)
+        for b, reading in enumerate(readings):
+            input_ids[b, : len(reading.input_ids)] = torch.tensor(reading.input_ids)
+            mask[b, : len(reading.input_ids)] = 1
+        return input_ids.to(self.device), mask.to(self.device)
+
+    @property
+    def device(self) -> Any:
+        """Where the model lies."""
+        return next(self.model.parameters()).device
+
+    @contextmanager
+    def _watching(self, watch: Edit, layers: Iterable[int]) -> Iterator[None]:
+        """Within: ``watch`` sees the pattern of the given layers, and may return another."""
+
+        def hook_of(layer: int) -> Callable[..., Any]:
+            return lambda pattern, hook: watch(layer, pattern)
+
+        with self.bridge.hooks(fwd_hooks=[(self.hooks[layer], hook_of(layer)) for layer in layers]):
+            yield
+
+    def _check_memory(self, sizes: Sequence[int], layers: int, heads: int, dtype: str) -> None:
+        import psutil
+
+        # What is kept, and what one layer takes while it is computed (scores, mask, softmax).
+        kept = layers * heads * sum(n * n for n in sizes) * np.dtype(dtype).itemsize
+        passing = 4 * self.n_heads * len(sizes) * max(sizes) ** 2 * 4
+        available = psutil.virtual_memory().available
+        if kept + passing > _SHARE_OF_MEMORY * available:
+            raise ValueError(
+                f"a text of {max(sizes)} tokens needs {_size(kept)} for {layers} x {heads} heads "
+                f"as {dtype} and {_size(passing)} on the way, but only {_size(available)} of "
+                'memory is free: choose layers= and heads=, dtype="float16", a shorter text, or '
+                "take lens.mean_map(text), which holds no head's whole map"
+            )
+
+
+@contextmanager
+def _evaluating(model: Any) -> Iterator[None]:
+    """Within: no dropout."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
+
+
+def _token(aligned: Aligned, t: int, tokenizer: Any) -> str:
+    """What token t reads in the text; its name where it is none of the text's (a BOS token)."""
+    start, end = aligned.offsets[t]
+    if start == end:
+        return str(tokenizer.convert_ids_to_tokens(aligned.input_ids[t]))
+    return aligned.example.full_text[start:end]
+
+
+def _numbers(asked: int | Iterable[int] | None, count: int, kind: str) -> tuple[int, ...]:
+    if asked is None:
+        return tuple(range(count))
+    numbers = (asked,) if isinstance(asked, int | np.integer) else tuple(asked)
+    if not numbers:
+        raise ValueError(f"expected at least one {kind}, got none")
+    for number in numbers:
+        if not 0 <= number < count:
+            raise ValueError(f"no {kind} {number}: the model has {count}, from 0 to {count - 1}")
+    if len(set(numbers)) != len(numbers):
+        raise ValueError(f"expected every {kind} once, got {numbers}")
+    return tuple(int(number) for number in numbers)
+
+
+def _size(n_bytes: float) -> str:
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e8 else f"{n_bytes / 1e6:.0f} MB"
