@@ -8,6 +8,7 @@ the modules around the very same weights.
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +52,8 @@ def boot_twin(model: Any, tokenizer: Any) -> tuple[Any, Any]:
         )
     except (ValueError, KeyError, NotImplementedError, RuntimeError, AttributeError) as error:
         raise ValueError(
-            f"TransformerLens cannot read a {type(model).__name__}: {error}. Mean maps and "
-            "densities need no lens: see catviz.reading and catviz.density"
+            f"TransformerLens cannot read a {type(model).__name__}: {str(error)[:200]}. Mean maps "
+            "and densities need no lens: see catviz.reading and catviz.density"
         ) from error
     bridge.eval()
     return twin, bridge
@@ -104,7 +105,8 @@ def deaf_layers(bridge: Any) -> list[int]:
     for layer in layers:
         hooks.append((PATTERN.format(layer=layer), silence))
         hooks.append((_OUTPUT.format(layer=layer), listen_to(layer)))
-    with torch.inference_mode(), bridge.hooks(fwd_hooks=hooks):
+    with torch.inference_mode(), bridge.hooks(fwd_hooks=hooks), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the adapters that do not listen
         bridge(_probe(bridge))
     return [layer for layer in layers if not torch.allclose(said[layer], said[layer][:, :1])]
 

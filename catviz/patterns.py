@@ -294,7 +294,7 @@ class AttentionPattern:
         import zipfile
 
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 triangles, about = file["triangles"], json.loads(str(file["about"]))
         except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(
