@@ -12,15 +12,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from catviz.figures.accuracy import accuracy_over_alpha
+    from catviz.figures.adjacency import signal_adjacency
+    from catviz.figures.change import attention_change
     from catviz.figures.curves import training_curves
     from catviz.figures.density import attention_density
+    from catviz.figures.effects import effect_table
     from catviz.figures.figure import Figure, save_all
+    from catviz.figures.graph import causal_graph
+    from catviz.figures.heads import head_map
     from catviz.figures.maps import attention_map
+    from catviz.figures.strips import text_strip
+    from catviz.figures.thumbnails import head_grid
     from catviz.maps import MeanMap
+    from catviz.patterns import AttentionPattern
     from catviz.report import Section, Table, accuracy_table, write_report
     from catviz.words import Word
 
 __all__ = [
+    "AttentionPattern",
     "Figure",
     "MeanMap",
     "Section",
@@ -28,14 +37,22 @@ __all__ = [
     "Word",
     "accuracy_over_alpha",
     "accuracy_table",
+    "attention_change",
     "attention_density",
     "attention_map",
+    "causal_graph",
+    "effect_table",
+    "head_grid",
+    "head_map",
     "save_all",
+    "signal_adjacency",
+    "text_strip",
     "training_curves",
     "write_report",
 ]
 
 _HOME = {
+    "AttentionPattern": "catviz.patterns",
     "Figure": "catviz.figures.figure",
     "MeanMap": "catviz.maps",
     "Section": "catviz.report",
@@ -43,9 +60,16 @@ _HOME = {
     "Word": "catviz.words",
     "accuracy_over_alpha": "catviz.figures.accuracy",
     "accuracy_table": "catviz.report",
+    "attention_change": "catviz.figures.change",
     "attention_density": "catviz.figures.density",
     "attention_map": "catviz.figures.maps",
+    "causal_graph": "catviz.figures.graph",
+    "effect_table": "catviz.figures.effects",
+    "head_grid": "catviz.figures.thumbnails",
+    "head_map": "catviz.figures.heads",
     "save_all": "catviz.figures.figure",
+    "signal_adjacency": "catviz.figures.adjacency",
+    "text_strip": "catviz.figures.strips",
     "training_curves": "catviz.figures.curves",
     "write_report": "catviz.report",
 }

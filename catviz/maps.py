@@ -13,8 +13,8 @@ __all__ = ["SINK", "MeanMap", "Sink", "check_map", "check_same_tokens"]
 
 Sink = Literal["in", "out", "renormalised"]
 """What became of the first token, on which many models park attention they have no use for:
-"in", as the model made it; "out", its column set to zero; "renormalised", the rest of each row
-scaled to sum to one again (a row that saw nothing else is zero)."""
+"in", as the model made it; "out", its column set to zero; "renormalised", the rest of each head's
+row scaled to sum to one again (a row that saw nothing else is zero)."""
 
 SINK = 0  # the token that is the sink
 
@@ -90,11 +90,8 @@ def check_map(values: np.ndarray, where: str, *, sink: Sink = "in") -> None:
             "expected zeros above the diagonal (a causal decoder; is the map transposed?)"
         )
     sums = values.sum(axis=1, dtype=np.float64)
-    off = np.abs(sums - 1)
-    if sink == "out":
-        off = np.maximum(sums - 1, 0.0)
-    elif sink == "renormalised":
-        off = np.minimum(off, np.abs(sums))
+    # Without the sink a row may hold less: in a mean, some heads' rows may have seen nothing else.
+    off = np.abs(sums - 1) if sink == "in" else np.maximum(sums - 1, 0.0)
     tolerance = _TOLERANCE.get(values.dtype.itemsize, 1e-3)
     worst = int(off.argmax())
     if off[worst] > tolerance:

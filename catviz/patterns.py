@@ -236,14 +236,22 @@ class AttentionPattern:
     ) -> np.ndarray:
         """How many times the attention of an average ``over`` token an ``of`` token gets.
 
-        (layer, head); infinite where ``over`` gets nothing, NaN where neither does.
+        Over the tokens that a row can see, mean over ``rows``, the answer's by default: (layer,
+        head); infinite where ``over`` gets nothing, NaN where neither does.
         """
-        paid, roles = self.rows(rows).mean(axis=2), np.asarray(self.roles)
         for role in (of, over):
             self._check_role(role)
+        each, roles, paid = self._rows(rows), np.asarray(self.roles), self.rows(rows)
+        sees = np.arange(self.size) <= np.asarray(each)[:, None]  # (row, key)
+
+        def average(role: Role) -> np.ndarray:
+            tokens = sees & (roles == role)
+            if not tokens.any():
+                raise ValueError(f"no {role} token stands in front of the rows {each}")
+            return np.asarray((paid * tokens).sum((-2, -1)) / tokens.sum())
+
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = paid[..., roles == of].mean(-1) / paid[..., roles == over].mean(-1)
-        return np.asarray(ratio)
+            return np.asarray(average(of) / average(over))
 
     def drop_sink(self, *, renormalise: bool = True) -> AttentionPattern:
         """Without the first token's column, on which many models park unused attention.

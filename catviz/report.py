@@ -84,12 +84,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, plain text (an empty line starts a paragraph), figures, and perhaps a table."""
+    """A heading, plain text (an empty line starts a paragraph), figures, and perhaps a table.
+
+    ``fragment`` is HTML that stands after the text as it is: it must come from this package.
+    """
 
     title: str
     text: str = ""
     figures: Sequence[Figure] = ()
     table: Table | None = None
+    fragment: str = ""
 
     def __post_init__(self) -> None:
         if isinstance(self.figures, Figure):
@@ -202,6 +206,7 @@ def _cell_html(cell: str | Cell) -> str:
 
 def _section_html(section: Section, name: str) -> str:
     parts = [f"<h2>{escape(section.title)}</h2>", _paragraphs(section.text)]
+    parts.append(section.fragment)
     if section.table is not None:
         parts.append(section.table.html())
     parts += [figure.html() for figure in section.figures]

@@ -10,26 +10,47 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from catviz.figures.accuracy import accuracy_over_alpha
+    from catviz.figures.adjacency import signal_adjacency
+    from catviz.figures.change import attention_change
     from catviz.figures.curves import training_curves
     from catviz.figures.density import attention_density
+    from catviz.figures.effects import effect_table
     from catviz.figures.figure import Figure, save_all
+    from catviz.figures.graph import causal_graph
+    from catviz.figures.heads import head_map
     from catviz.figures.maps import attention_map
+    from catviz.figures.strips import text_strip
+    from catviz.figures.thumbnails import head_grid
 
 __all__ = [
     "Figure",
     "accuracy_over_alpha",
+    "attention_change",
     "attention_density",
     "attention_map",
+    "causal_graph",
+    "effect_table",
+    "head_grid",
+    "head_map",
     "save_all",
+    "signal_adjacency",
+    "text_strip",
     "training_curves",
 ]
 
 _HOME = {
     "Figure": "figure",
     "accuracy_over_alpha": "accuracy",
+    "attention_change": "change",
     "attention_density": "density",
     "attention_map": "maps",
+    "causal_graph": "graph",
+    "effect_table": "effects",
+    "head_grid": "thumbnails",
+    "head_map": "heads",
     "save_all": "figure",
+    "signal_adjacency": "adjacency",
+    "text_strip": "strips",
     "training_curves": "curves",
 }
 

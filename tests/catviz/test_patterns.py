@@ -144,6 +144,15 @@ def test_lift_is_causal_over_spurious():
     pattern = make()
     expected = pattern.values[:, :, 4, 0] / pattern.values[:, :, 4, 1]
     np.testing.assert_allclose(pattern.lift(), expected, rtol=1e-5)
+    both = pattern.values[:, :, [1, 4]]  # row 1 sees the spurious token, row 0 not yet
+    expected = both[..., 0].mean(-1) / both[..., 1].mean(-1)
+    np.testing.assert_allclose(pattern.lift(rows=[1, 4]), expected, rtol=1e-5)
+    first, last = pattern.values[:, :, 0, 0], pattern.values[:, :, 4, 0]
+    np.testing.assert_allclose(
+        pattern.lift(rows=[0, 4]), (first + last) / 2 / pattern.values[:, :, 4, 1], rtol=1e-5
+    )
+    with pytest.raises(ValueError, match="no spurious token stands in front"):
+        pattern.lift(rows=0)
     plain = AttentionPattern(random_values(), TOKENS, WORDS[:1])
     with pytest.raises(ValueError, match="no token of this pattern is spurious"):
         plain.lift()
@@ -205,6 +214,7 @@ def test_a_row_that_gives_all_to_the_sink_becomes_zero_not_nan():
     values[0, 0, 3] = [1, 0, 0, 0, 0]
     rest = make(values).drop_sink()
     assert not rest.values[0, 0, 3].any()
+    assert rest.mean().values[3].sum() == pytest.approx(5 / 6), "one head of six sees nothing else"
 
 
 # ---------------------------------------------------------------------------- from and to files
