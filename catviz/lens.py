@@ -23,8 +23,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cat.alignment import Aligned, align
+from cat.modes import evaluating
 from cat.signals import Example
 from catviz.bridge import PATTERN, boot_twin, check_patterns, deaf_layers, name_of
+from catviz.choice import choose
 from catviz.maps import MeanMap
 from catviz.patterns import AttentionPattern
 from catviz.roles import Roles, mark_roles, words_by_hand, words_of
@@ -147,8 +149,8 @@ class AttentionLens:
             raise ValueError("expected at least one text, got none")
         each_roles = [None] * len(texts) if roles is None else roles
         readings = [self._read(t, r, answer=answer) for t, r in zip(texts, each_roles, strict=True)]
-        chosen_layers = _numbers(layers, self.n_layers, "layer")
-        chosen_heads = _numbers(heads, self.n_heads, "head")
+        chosen_layers = choose(layers, self.n_layers, "layer")
+        chosen_heads = choose(heads, self.n_heads, "head")
         sizes = [len(reading.input_ids) for reading in readings]
         self._check_memory(sizes, len(chosen_layers), len(chosen_heads), dtype)
         values = [
@@ -200,7 +202,7 @@ class AttentionLens:
         input_ids, mask = self._batch([reading])
         n = len(reading.input_ids)
         values = np.empty((n, n), dtype=np.float32)
-        with torch.inference_mode(), _evaluating(self.model):
+        with torch.inference_mode(), evaluating(self.model):
             for start in range(0, n, _ROWS_AT_ONCE):
                 rows = torch.arange(start, min(start + _ROWS_AT_ONCE, n), device=input_ids.device)
                 some = attention_rows(self.model, input_ids, mask, rows[None])[0]  # (row, key)
@@ -226,7 +228,7 @@ class AttentionLens:
         >>> lens.logits(ids, edit=lambda layer, p: p * 0 if layer == 3 else None)  # doctest: +SKIP
         """
         if edit is None:
-            with _evaluating(self.model):
+            with evaluating(self.model):
                 logits: Tensor = self.model(input_ids, attention_mask=attention_mask).logits
             return logits
         self.check_editable()
@@ -330,37 +332,12 @@ class AttentionLens:
             )
 
 
-@contextmanager
-def _evaluating(model: Any) -> Iterator[None]:
-    """Within: no dropout."""
-    training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(training)
-
-
 def _token(aligned: Aligned, t: int, tokenizer: Any) -> str:
     """What token t reads in the text; its name where it is none of the text's (a BOS token)."""
     start, end = aligned.offsets[t]
     if start == end:
         return str(tokenizer.convert_ids_to_tokens(aligned.input_ids[t]))
     return aligned.example.full_text[start:end]
-
-
-def _numbers(asked: int | Iterable[int] | None, count: int, kind: str) -> tuple[int, ...]:
-    if asked is None:
-        return tuple(range(count))
-    numbers = (asked,) if isinstance(asked, int | np.integer) else tuple(asked)
-    if not numbers:
-        raise ValueError(f"expected at least one {kind}, got none")
-    for number in numbers:
-        if not 0 <= number < count:
-            raise ValueError(f"no {kind} {number}: the model has {count}, from 0 to {count - 1}")
-    if len(set(numbers)) != len(numbers):
-        raise ValueError(f"expected every {kind} once, got {numbers}")
-    return tuple(int(number) for number in numbers)
 
 
 def _size(n_bytes: float) -> str:

@@ -136,8 +136,8 @@ def _check_together(lines: Sequence[_Line]) -> None:
 
 def _caption(lines: Sequence[_Line], unit: str, interval: str) -> str:
     parts = [
-        f"The mean change of the {unit} when a factor is set from outside and nothing else is "
-        "touched."
+        f"The mean change of the {unit} when a factor is set from outside, from the low to the "
+        "high end of its range."
     ]
     if any(line.low is not None for line in lines):
         parts.append(f"Bars: {interval}.")
