@@ -31,7 +31,8 @@ What is never made is a (head, query, key) map or a copy of the keys for every q
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ATTENTION",
+    "Keep",
     "UnsupportedModelError",
     "attention_rows",
     "disable_rows",
@@ -50,6 +52,9 @@ __all__ = [
 
 # transformers treats names that contain "sdpa", "flash_attention" or "flex_attention" specially.
 ATTENTION = "cat_rows"
+
+Keep = Literal["mean", "layer", "head"]
+"""What is kept of all layers and heads: their mean, each layer's mean over heads, every head."""
 
 
 class UnsupportedModelError(ValueError):
@@ -111,6 +116,55 @@ def forward_with_rows(model: nn.Module, *, rows: Tensor, **inputs: Any) -> tuple
             range, keys are cached, or gradient checkpointing is reentrant.
         UnsupportedModelError: what came back are not rows of this text (prompt tuning).
     """
+    outputs, layers = _forward(model, rows, inputs)
+    return outputs, _mean(layers)
+
+
+def attention_rows(
+    model: nn.Module,
+    input_ids: Tensor,
+    attention_mask: Tensor | None,
+    rows: Tensor,
+    *,
+    keep: Keep = "mean",
+) -> Tensor:
+    """The attention at `rows` of one batch, with gradients.
+
+    As `forward_with_rows`, but a model that is not enabled is so for this call only. Gradient
+    checkpointing runs the layers again in `backward`, after the call: enable such a model first.
+
+    Args:
+        keep: the "mean" over layers and heads, (batch, row, key); each "layer", the mean over its
+            heads, (batch, layer, row, key); or every "head", (batch, layer, head, row, key).
+    """
+    if keep not in get_args(Keep):
+        raise ValueError(f"expected keep as one of {', '.join(get_args(Keep))}, came {keep!r}.")
+    inner = _pretrained(model)
+    enabled = _is_enabled(inner)
+    if not enabled:
+        if inner.training and torch.is_grad_enabled() and _checkpointing(inner):
+            raise ValueError(
+                f"expected attention implementation {ATTENTION!r} to last until backward (gradient "
+                f"checkpointing is on), came {inner.config._attn_implementation!r}. "
+                "Call enable_rows(model) first."
+            )
+        enable_rows(model)
+    try:
+        # The rows come from the layers alone: do not pay for logits over the vocabulary.
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "logits_to_keep": 1}
+        _, layers = _forward(model, rows, inputs, every_head=keep == "head")
+    finally:
+        if not enabled:
+            disable_rows(model)
+    if keep == "mean":
+        return _mean(layers)
+    return torch.stack([weights.to(layers[0].device) for weights in layers], dim=1)
+
+
+def _forward(
+    model: nn.Module, rows: Tensor, inputs: Mapping[str, Any], *, every_head: bool = False
+) -> tuple[Any, tuple[Tensor, ...]]:
+    """The outputs, and each layer's rows: (batch, row, key), or (batch, head, row, key)."""
     inner = _pretrained(model)
     if not _is_enabled(inner):
         raise ValueError(
@@ -134,10 +188,14 @@ def forward_with_rows(model: nn.Module, *, rows: Tensor, **inputs: Any) -> tuple
         rows = rows.masked_fill(~on_token, -1)
 
     asked = {"supervised_rows": rows, "output_attentions": True, "return_dict": True}
+    heads: tuple[int, ...] = ()
+    if every_head:
+        asked["every_head"] = True
+        heads = (inner.config.get_text_config().num_attention_heads,)
     outputs = model(**{"use_cache": False, **inputs, **asked})
 
     layers: tuple[Tensor, ...] = outputs.attentions or ()
-    expected = (batch, rows.shape[1], length)
+    expected = (batch, *heads, rows.shape[1], length)
     came = {tuple(weights.shape) for weights in layers}
     if came != {expected}:
         raise _unsupported(
@@ -145,39 +203,14 @@ def forward_with_rows(model: nn.Module, *, rows: Tensor, **inputs: Any) -> tuple
             f"whose layers each return rows of shape {expected}",
             f"{came or 'none'} from {len(layers)} layers (prompt tuning adds keys, for example)",
         )
-    attention = layers[0]
+    return outputs, layers
+
+
+def _mean(layers: Sequence[Tensor]) -> Tensor:
+    total = layers[0]
     for weights in layers[1:]:  # a running sum: stacking would hold every layer twice
-        attention = attention + weights.to(attention.device)
-    return outputs, attention / len(layers)
-
-
-def attention_rows(
-    model: nn.Module, input_ids: Tensor, attention_mask: Tensor | None, rows: Tensor
-) -> Tensor:
-    """The mean attention at `rows` of one batch, (batch, row, key), with gradients.
-
-    As `forward_with_rows`, but a model that is not enabled is so for this call only. Gradient
-    checkpointing runs the layers again in `backward`, after the call: enable such a model first.
-    """
-    inner = _pretrained(model)
-    enabled = _is_enabled(inner)
-    if not enabled:
-        if inner.training and torch.is_grad_enabled() and _checkpointing(inner):
-            raise ValueError(
-                f"expected attention implementation {ATTENTION!r} to last until backward (gradient "
-                f"checkpointing is on), came {inner.config._attn_implementation!r}. "
-                "Call enable_rows(model) first."
-            )
-        enable_rows(model)
-    try:
-        # The rows come from the layers alone: do not pay for logits over the vocabulary.
-        _, attention = forward_with_rows(
-            model, rows=rows, input_ids=input_ids, attention_mask=attention_mask, logits_to_keep=1
-        )
-    finally:
-        if not enabled:
-            disable_rows(model)
-    return attention
+        total = total + weights.to(total.device)
+    return total / len(layers)
 
 
 def _cat_rows_attention(
@@ -188,6 +221,7 @@ def _cat_rows_attention(
     attention_mask: Tensor | None,
     scaling: float | None = None,
     supervised_rows: Tensor | None = None,
+    every_head: bool = False,
     **kwargs: Any,
 ) -> tuple[Tensor, Tensor | None]:
     """transformers' attention function: SDPA's output, and the weights at `supervised_rows`."""
@@ -212,13 +246,14 @@ def _cat_rows_attention(
     if attention_mask is None and kwargs.get("is_causal") is False:
         raise ValueError("expected causal attention, came is_causal=False. Leave is_causal out.")
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
-    return output, _weights_at(supervised_rows, query, key, attention_mask, scaling)
+    weights = _weights_at(supervised_rows, query, key, attention_mask, scaling)
+    return output, weights if every_head else weights.mean(1)
 
 
 def _weights_at(
     rows: Tensor, query: Tensor, key: Tensor, mask: Tensor | None, scaling: float
 ) -> Tensor:
-    """softmax(QK) at the queries `rows`, mean over heads -> (batch, row, key), float32."""
+    """softmax(QK) at the queries `rows` -> (batch, head, row, key), float32."""
     batch, n_heads, _, d_head = query.shape
     n_kv_heads, n_keys = key.shape[1], key.shape[2]
     n_rows = rows.shape[1]
@@ -246,8 +281,7 @@ def _weights_at(
         # softmax and its gradient; the second fill takes the uniform weights that it leaves.
         visible = visible & (rows >= 0)[:, None, :, None]
         scores = scores.masked_fill(~visible, torch.finfo(torch.float32).min)
-        weights = scores.softmax(-1).masked_fill(~visible, 0.0)  # (batch, head, row, key)
-        return weights.mean(1)  # (batch, row, key)
+        return scores.softmax(-1).masked_fill(~visible, 0.0)  # (batch, head, row, key)
 
 
 def _pretrained(model: nn.Module) -> PreTrainedModel:

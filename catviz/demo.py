@@ -22,13 +22,14 @@ from cat.evaluate import evaluate_answers, seed_interval
 from cat.models import load_model
 from cat.provenance import provenance
 from cat.signals import Example
+from catviz.density import role_scores
 from catviz.figures.accuracy import accuracy_over_alpha
 from catviz.figures.curves import training_curves
 from catviz.figures.density import attention_density
 from catviz.figures.figure import Figure, save_all
 from catviz.figures.maps import attention_map
 from catviz.maps import MeanMap
-from catviz.reading import mean_map, role_scores
+from catviz.reading import mean_map
 from catviz.report import Section, accuracy_table, write_report
 
 if TYPE_CHECKING:
@@ -372,7 +373,7 @@ def _attention_figures(folders: dict[str, Path], plan: Plan) -> dict[str, Figure
         }
         maps = {
             place: [
-                mean_map(model, tokenizer, example, name=name, text=f"{place} text")
+                mean_map(model, tokenizer, example, name=name, label=f"{place} text")
                 for name, (model, tokenizer) in loaded.items()
             ]
             for place, example in texts.items()

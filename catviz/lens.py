@@ -16,21 +16,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cat.alignment import Aligned, align
 from cat.modes import evaluating
 from cat.signals import Example
 from catviz.bridge import PATTERN, boot_twin, check_patterns, deaf_layers, name_of
 from catviz.choice import choose
 from catviz.maps import MeanMap
 from catviz.patterns import AttentionPattern
-from catviz.roles import Roles, mark_roles, words_by_hand, words_of
-from catviz.words import Role, Word
+from catviz.reading import Reading, TextRoles, mean_map, read_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +38,6 @@ Edit = Callable[[int, "Tensor"], "Tensor | None"]
 """(layer, pattern (batch, head, query, key)) -> the pattern to use instead, or None to keep it."""
 
 _SHARE_OF_MEMORY = 0.6  # of what is free, that one pattern may take
-_ROWS_AT_ONCE = 1024  # of a streamed mean map
 
 
 class CannotEditError(ValueError):
@@ -50,16 +46,6 @@ class CannotEditError(ValueError):
 
 class _Enough(Exception):
     """Not an error: the last pattern that is needed was read."""
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """A text as the lens reads it: its tokens, their words, and the rows that predict."""
-
-    input_ids: tuple[int, ...]
-    tokens: tuple[str, ...]
-    words: tuple[Word, ...]
-    answer_rows: tuple[int, ...]
 
 
 class AttentionLens:
@@ -103,7 +89,7 @@ class AttentionLens:
     def attention(
         self,
         text: str | Example,
-        roles: Roles | Sequence[Role] | None = None,
+        roles: TextRoles = None,
         *,
         layers: int | Iterable[int] | None = None,
         heads: int | Iterable[int] | None = None,
@@ -134,7 +120,7 @@ class AttentionLens:
     def attentions(
         self,
         texts: Sequence[str | Example],
-        roles: Sequence[Roles | Sequence[Role] | None] | None = None,
+        roles: Sequence[TextRoles] | None = None,
         *,
         layers: int | Iterable[int] | None = None,
         heads: int | Iterable[int] | None = None,
@@ -148,7 +134,10 @@ class AttentionLens:
         if not texts:
             raise ValueError("expected at least one text, got none")
         each_roles = [None] * len(texts) if roles is None else roles
-        readings = [self._read(t, r, answer=answer) for t, r in zip(texts, each_roles, strict=True)]
+        readings = [
+            read_text(t, self.tokenizer, r, answer=answer)
+            for t, r in zip(texts, each_roles, strict=True)
+        ]
         chosen_layers = choose(layers, self.n_layers, "layer")
         chosen_heads = choose(heads, self.n_heads, "head")
         sizes = [len(reading.input_ids) for reading in readings]
@@ -185,7 +174,7 @@ class AttentionLens:
     def mean_map(
         self,
         text: str | Example,
-        roles: Roles | Sequence[Role] | None = None,
+        roles: TextRoles = None,
         *,
         answer: bool = False,
         label: str = "text",
@@ -194,25 +183,8 @@ class AttentionLens:
 
         Memory grows with the text's length times itself once, whatever the number of heads.
         """
-        import torch
-
-        from cat.rows import attention_rows
-
-        reading = self._read(text, roles, answer=answer)
-        input_ids, mask = self._batch([reading])
-        n = len(reading.input_ids)
-        values = np.empty((n, n), dtype=np.float32)
-        with torch.inference_mode(), evaluating(self.model):
-            for start in range(0, n, _ROWS_AT_ONCE):
-                rows = torch.arange(start, min(start + _ROWS_AT_ONCE, n), device=input_ids.device)
-                some = attention_rows(self.model, input_ids, mask, rows[None])[0]  # (row, key)
-                values[start : start + len(rows)] = some.cpu().numpy()
-        return MeanMap(
-            values,
-            reading.words,
-            model=self.name,
-            text=label,
-            answer_row=reading.answer_rows[0],
+        return mean_map(
+            self.model, self.tokenizer, text, roles, answer=answer, name=self.name, label=label
         )
 
     # ------------------------------------------------------------------------ editing
@@ -275,21 +247,7 @@ class AttentionLens:
     def _deaf_layers(self) -> list[int]:
         return deaf_layers(self.bridge)
 
-    def _read(
-        self, text: str | Example, roles: Roles | Sequence[Role] | None, *, answer: bool
-    ) -> _Reading:
-        by_hand = isinstance(roles, Sequence)
-        example = mark_roles(text, None if by_hand else roles)  # type: ignore[arg-type]
-        aligned = align(example, self.tokenizer, add_eos=False)
-        length = len(aligned.input_ids) if answer else aligned.answer_start
-        if not length:
-            raise ValueError(f"expected a text with at least one token, got {example.text!r}")
-        tokens = tuple(_token(aligned, t, self.tokenizer) for t in range(length))
-        words = words_by_hand(tokens, roles) if by_hand else words_of(aligned, length)  # type: ignore[arg-type]
-        rows = tuple(row for row in aligned.answer_rows if row < length) if answer else ()
-        return _Reading(aligned.input_ids[:length], tokens, words, rows or (length - 1,))
-
-    def _batch(self, readings: Sequence[_Reading]) -> tuple[Tensor, Tensor]:
+    def _batch(self, readings: Sequence[Reading]) -> tuple[Tensor, Tensor]:
         """(input_ids, attention_mask), padded at the right, where padding changes no pattern."""
         import torch
 
@@ -330,14 +288,6 @@ class AttentionLens:
                 'memory is free: choose layers= and heads=, dtype="float16", a shorter text, or '
                 "take lens.mean_map(text), which holds no head's whole map"
             )
-
-
-def _token(aligned: Aligned, t: int, tokenizer: Any) -> str:
-    """What token t reads in the text; its name where it is none of the text's (a BOS token)."""
-    start, end = aligned.offsets[t]
-    if start == end:
-        return str(tokenizer.convert_ids_to_tokens(aligned.input_ids[t]))
-    return aligned.example.full_text[start:end]
 
 
 def _size(n_bytes: float) -> str:

@@ -10,27 +10,33 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MplFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
-from numpy.typing import ArrayLike
 
 from catviz.figures.figure import Figure
 from catviz.figures.layout import figure_with_legend
+from catviz.figures.role_curves import (
+    ByRole,
+    Scale,
+    Scores,
+    check_scores,
+    choose_scale,
+    describe_scores,
+    ends_of_scores,
+    is_constant,
+    name_axes,
+    tallest,
+)
 from catviz.figures.style import ROLE_STYLES, Theme
 from catviz.figures.text import wrap
+from catviz.scores import SCORED_ROLES
 from catviz.words import Role
 
 __all__ = ["attention_density"]
 
-Scale = Literal["auto", "linear", "log"]
-Scores = dict[str, dict[Role, np.ndarray]]
-
-_ROLES: tuple[Role, ...] = ("causal", "spurious", "irrelevant")
 _PANELS_PER_ROW = 4
-_WIDTH_RATIO_FOR_LOG = 5.0
-_CUT = 5.0  # a linear axis ends at this many times the lower quartile of the peaks
 
 
 def attention_density(
-    scores: Mapping[str, Mapping[str, ArrayLike | np.ndarray]],
+    scores: Mapping[str, ByRole],
     *,
     title: str = "Attention by role of the word",
     scale: Scale = "auto",
@@ -38,7 +44,9 @@ def attention_density(
     """Draw one panel per model with a density of attention scores per role (paper, Figure 3).
 
     ``scores[model][role]`` holds one number per word: the mean attention that it gets from the row
-    that predicts the answer. Above each density stand the medians and the middle halves.
+    that predicts the answer. :func:`catviz.density.role_scores` gives them; of scores per layer or
+    head choose one with ``scores.at(layer=..., head=...)``. Above each density stand the medians
+    and the middle halves.
 
     ``scale`` is the horizontal axis. On "log" equal distances are equal ratios, which is what the
     loss acts on. "linear" is the paper's choice; a narrow density is cut there, with its peak
@@ -49,11 +57,9 @@ def attention_density(
     >>> figure.data[0]
     {'model': 'plain', 'role': 'causal', 'score': 0.1}
     """
-    checked = {label: _check(label, by_role) for label, by_role in scores.items()}
-    if not checked:
-        raise ValueError("no scores to draw: expected at least one model")
+    checked = check_scores(scores)
     return Figure(
-        draw=partial(_draw, scores=checked, scale=_choose_scale(checked, scale)),
+        draw=partial(_draw, scores=checked, scale=choose_scale(checked, scale)),
         data=[
             {"model": label, "role": role, "score": float(score)}
             for label, by_role in checked.items()
@@ -61,66 +67,12 @@ def attention_density(
             for score in values
         ],
         title=title,
-        alt=_describe(checked),
+        alt=f"Density of attention scores by role. Medians: {describe_scores(checked)}.",
         caption=(
             "Each word's score is the mean attention it gets from the row that predicts the "
             "answer. Dots are medians, bars hold the middle half of the words."
         ),
     )
-
-
-def _check(label: str, by_role: Mapping[str, ArrayLike]) -> dict[Role, np.ndarray]:
-    unknown = set(by_role) - set(_ROLES)
-    if unknown:
-        raise ValueError(
-            f"model {label!r}: unknown role {sorted(unknown)[0]!r}; expected {', '.join(_ROLES)}"
-        )
-    checked: dict[Role, np.ndarray] = {}
-    for role in _ROLES:
-        values = np.asarray(by_role.get(role, ()), dtype=np.float64)
-        where = f"scores of model {label!r}, role {role!r}"
-        if values.ndim != 1:
-            raise ValueError(f"{where}: expected a flat list of numbers, got shape {values.shape}")
-        if not np.isfinite(values).all():
-            at = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise ValueError(f"{where}: expected finite numbers, got {values[at]} at index {at}")
-        if values.size and not (values.min() >= 0 and values.max() <= 1 + 1e-6):
-            raise ValueError(
-                f"{where}: attention lies between 0 and 1, got {values.min():.4g} to "
-                f"{values.max():.4g}"
-            )
-        checked[role] = values
-    if not any(values.size for values in checked.values()):
-        raise ValueError(f"model {label!r} has no scores in any role")
-    return checked
-
-
-def _choose_scale(scores: Scores, scale: Scale) -> Literal["linear", "log"]:
-    groups = [values for by_role in scores.values() for values in by_role.values() if values.size]
-    zeros = sum(int((values == 0).sum()) for values in groups)
-    if scale == "auto":
-        widths = [float(values.std()) for values in groups if not _is_constant(values)]
-        uneven = bool(widths) and max(widths) > _WIDTH_RATIO_FOR_LOG * min(widths)
-        return "log" if uneven and not zeros else "linear"
-    if scale not in ("linear", "log"):
-        raise ValueError(f"unknown scale {scale!r}; expected auto, linear or log")
-    if scale == "log" and zeros:
-        raise ValueError(f"{zeros} scores are exactly 0 and have no place on a log axis")
-    return scale
-
-
-def _is_constant(values: np.ndarray) -> bool:
-    return values.size < 2 or bool(np.ptp(values) <= 1e-6 * np.abs(values).max())
-
-
-def _describe(scores: Scores) -> str:
-    panels = []
-    for label, by_role in scores.items():
-        medians = ", ".join(
-            f"{role} {np.median(values):.3g}" for role, values in by_role.items() if values.size
-        )
-        panels.append(f"{label}: {medians}")
-    return "Density of attention scores by role. Medians: " + "; ".join(panels) + "."
 
 
 def _draw(theme: Theme, *, scores: Scores, scale: Literal["linear", "log"]) -> MplFigure:
@@ -133,7 +85,7 @@ def _draw(theme: Theme, *, scores: Scores, scale: Literal["linear", "log"]) -> M
             Line2D(
                 [], [], color=style.colour, linestyle=style.dash, label=f"{style.letter}  {role}"
             )
-            for role in _ROLES
+            for role in SCORED_ROLES
             for style in [ROLE_STYLES[role]]
         ],
     )
@@ -153,20 +105,16 @@ def _draw(theme: Theme, *, scores: Scores, scale: Literal["linear", "log"]) -> M
         for density, by_role in zip(densities, scores.values(), strict=True)
     ]
     _limit_width(densities[0], scores, scale)
-    _limit_height(densities, peaks, cut=scale == "linear", theme=theme)
+    _limit_height(densities, peaks, scale, theme)
+    scores_name, density_name = name_axes(scale)
     for at, (label, by_role) in enumerate(scores.items()):
         medians, density = panels[at]
         medians.set_title(wrap(label, 24), pad=4)
         _draw_medians(medians, by_role, theme)
         density.tick_params(labelleft=at % columns == 0, labelbottom=True)
         density.grid(axis="x")
-        name = "density per tenfold" if scale == "log" else "density"
-        density.set_ylabel(name if at % columns == 0 else "")
-    figure.supxlabel(
-        "mean attention score of a word (row that predicts the answer)"
-        + (", log scale" if scale == "log" else ""),
-        fontsize=9,
-    )
+        density.set_ylabel(density_name if at % columns == 0 else "")
+    figure.supxlabel(scores_name, fontsize=9)
     return figure
 
 
@@ -181,7 +129,7 @@ def _draw_densities(
         style = ROLE_STYLES[role]
         if not values.size:
             continue
-        if _is_constant(values):
+        if is_constant(values):
             axes.axvline(float(values[0]), color=style.colour, linestyle=style.dash, linewidth=2)
             continue
         sns.kdeplot(
@@ -199,12 +147,11 @@ def _draw_densities(
 
 
 def _limit_width(axes: Axes, scores: Scores, scale: Literal["linear", "log"]) -> None:
-    values = np.concatenate([v for by_role in scores.values() for v in by_role.values()])
+    low, high = ends_of_scores(scores, scale)
     if scale == "linear":
-        low, high = axes.get_xlim()
-        axes.set_xlim(max(0.0, low), max(min(1.0, high), 1.05 * float(values.max()), 1e-3))
+        left, right = axes.get_xlim()
+        axes.set_xlim(max(low, left), max(min(1.0, right), high))
         return
-    low, high = float(values.min()) / 1.5, min(1.0, float(values.max()) * 1.5)
     axes.set_xlim(low, high)
     decades = np.log10(high / low)
     steps = (1.0,) if decades > 2.5 else (1.0, 3.0) if decades > 1.2 else (1.0, 2.0, 5.0)
@@ -217,8 +164,7 @@ def _limit_width(axes: Axes, scores: Scores, scale: Literal["linear", "log"]) ->
 def _limit_height(
     densities: Sequence[Axes],
     peaks: Sequence[Sequence[tuple[Role, float, float]]],
-    *,
-    cut: bool,
+    scale: Literal["linear", "log"],
     theme: Theme,
 ) -> None:
     """Give all panels one height; where that cuts a curve, write its peak beside the cut."""
@@ -228,10 +174,7 @@ def _limit_height(
     if not heights:  # vertical lines only: there is no density to read off
         densities[0].set_yticks([])
         return
-    limit = max(heights)
-    if cut:
-        limit = min(limit, _CUT * float(np.quantile(heights, 0.25)))
-    top = 1.12 * limit
+    top = tallest(heights, scale)
     densities[0].set_ylim(0, top)
     for axes, panel in zip(densities, peaks, strict=True):
         tall = [(role, x, height) for role, x, height in panel if height > top]

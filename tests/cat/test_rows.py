@@ -13,118 +13,33 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from transformers import (
-    AutoModelForCausalLM,
-    BertConfig,
-    BertForMaskedLM,
-    BloomConfig,
-    DynamicCache,
-    Gemma2Config,
-    GPT2Config,
-    GptOssConfig,
-    LlamaConfig,
-    MistralConfig,
-    PreTrainedModel,
-    Qwen2Config,
-    Qwen3Config,
-)
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers import LlamaConfig
 
 import cat.rows
 from cat.rows import (
     ATTENTION,
-    UnsupportedModelError,
     attention_rows,
     disable_rows,
     enable_rows,
     forward_with_rows,
+)
+from tests.cat.row_models import (
+    BATCH,
+    CONFIGS,
+    LENGTH,
+    LLAMA_LIKE,
+    ROWS,
+    TOLERANCE,
+    build,
+    eager_copy,
+    eager_rows,
+    texts,
 )
 
 # peft 0.21 reads a property that transformers 5.23 has renamed.
 peft_warns = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
 # Dynamo looks at .grad of the tensors with which a graph begins, leaf or not.
 dynamo_warns = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a l")
-
-BATCH, LENGTH, VOCAB = 3, 12, 40
-TOLERANCE = {"atol": 1e-5, "rtol": 1e-5}
-
-# A wide initialisation: near-uniform attention would pass with the wrong scale, mask or head order.
-LLAMA_LIKE = {
-    "vocab_size": VOCAB,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "initializer_range": 0.2,
-    "pad_token_id": 0,
-}
-CONFIGS = {
-    "llama": LlamaConfig(**LLAMA_LIKE),
-    "qwen2": Qwen2Config(**LLAMA_LIKE),
-    "qwen3": Qwen3Config(**LLAMA_LIKE, head_dim=16),
-    "mistral": MistralConfig(**LLAMA_LIKE, sliding_window=4),
-    "gpt2": GPT2Config(
-        vocab_size=VOCAB,
-        n_embd=32,
-        n_layer=3,
-        n_head=4,
-        n_positions=LENGTH,
-        initializer_range=0.2,
-        attn_pdrop=0.0,
-        embd_pdrop=0.0,
-        resid_pdrop=0.0,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
-    ),
-}
-REAL_TOKENS = (LENGTH, 9, 5)  # of each text; the rest is padding
-ROWS = torch.tensor([[0, 3, 11], [10, 4, -1], [4, 7, 8]])  # some lie on padding, on either side
-
-
-def build(config: Any) -> PreTrainedModel:
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(copy.deepcopy(config), attn_implementation="sdpa")
-    return model.train()
-
-
-def texts(padding: str | None = None) -> dict[str, Tensor]:
-    """A batch with labels: -100 on padding, and on a token that padding would have to predict."""
-    generator = torch.Generator().manual_seed(1)
-    input_ids = torch.randint(1, VOCAB, (BATCH, LENGTH), generator=generator)
-    if padding is None:
-        return {"input_ids": input_ids, "labels": input_ids}
-    position = torch.arange(LENGTH)
-    if padding == "left":
-        position = position.flip(0)
-    attention_mask = (position < torch.tensor(REAL_TOKENS)[:, None]).long()
-    predicted = attention_mask * attention_mask.roll(1, dims=1)
-    return {
-        "input_ids": input_ids * attention_mask,
-        "attention_mask": attention_mask,
-        "labels": input_ids.masked_fill(predicted == 0, -100),
-    }
-
-
-def eager_rows(model: nn.Module, rows: Tensor, batch: dict[str, Tensor]) -> tuple[Any, Tensor]:
-    """The oracle: whole maps from eager attention, averaged, then indexed one row at a time."""
-    outputs = model(**batch, output_attentions=True, use_cache=False)
-    mean_map = torch.stack(outputs.attentions).mean(dim=(0, 2))  # (batch, query, key)
-    mask = batch.get("attention_mask")
-    attention = mean_map.new_zeros(*rows.shape, mean_map.shape[-1])
-    for text, text_rows in enumerate(rows.tolist()):
-        for slot, row in enumerate(text_rows):
-            padded = mask is not None and mask.ndim == 2 and not mask[text, row]
-            if row >= 0 and not padded:
-                attention[text, slot] = mean_map[text, row]
-    return outputs, attention
-
-
-def eager_copy(model: PreTrainedModel) -> PreTrainedModel:
-    oracle = copy.deepcopy(model)
-    oracle.set_attn_implementation("eager")
-    return oracle
 
 
 def mixed_loss(lm_loss: Tensor, attention: Tensor) -> Tensor:
@@ -389,143 +304,3 @@ def test_import_leaves_transformers_out() -> None:
     subprocess.run(
         [sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(root)}
     )
-
-
-# --- what is refused ------------------------------------------------------------------------------
-
-
-def test_refuses_softcapping() -> None:
-    model = AutoModelForCausalLM.from_config(Gemma2Config(**LLAMA_LIKE, head_dim=8))
-    with pytest.raises(UnsupportedModelError, match=r"attn_logit_softcapping=50\.0.*eager"):
-        enable_rows(model)
-
-
-def test_refuses_learned_attention_sinks() -> None:
-    config = GptOssConfig(**LLAMA_LIKE, head_dim=8, num_local_experts=2, num_experts_per_tok=1)
-    with pytest.raises(UnsupportedModelError, match=r"attention sink, '.*self_attn\.sinks'"):
-        enable_rows(AutoModelForCausalLM.from_config(config))
-
-
-@pytest.mark.parametrize("name", ["s_aux", "position_bias"])
-def test_refuses_weights_changed_after_the_product(name: str) -> None:
-    """Whatever the model is called: the attention function sees the argument."""
-    model = build(CONFIGS["llama"])
-    enable_rows(model)
-    layer = model.model.layers[0].self_attn
-    heads = torch.zeros(1, 4, 2, 8)
-    with pytest.raises(UnsupportedModelError, match=f"weights changed by '{name}'"):
-        ALL_ATTENTION_FUNCTIONS[ATTENTION](layer, heads, heads, heads, None, **{name: heads})
-
-
-def test_refuses_models_without_the_attention_interface() -> None:
-    config = BloomConfig(vocab_size=VOCAB, hidden_size=32, n_layer=2, n_head=4)
-    with pytest.raises(UnsupportedModelError, match=r"Bloom.*attention interface"):
-        enable_rows(AutoModelForCausalLM.from_config(config))
-
-
-def test_refuses_encoders() -> None:
-    small = {k: v for k, v in LLAMA_LIKE.items() if k != "num_key_value_heads"}
-    with pytest.raises(UnsupportedModelError, match=r"causal decoder, came is_causal=False in"):
-        enable_rows(BertForMaskedLM(BertConfig(**small)))
-
-
-def test_refuses_a_decoder_made_bidirectional() -> None:
-    model = build(CONFIGS["llama"])
-    model.config.is_causal = False
-    with pytest.raises(UnsupportedModelError, match="causal decoder"):
-        enable_rows(model)
-
-
-def test_refuses_is_causal_false_at_a_call() -> None:
-    model = build(CONFIGS["llama"])
-    enable_rows(model)
-    with pytest.raises(ValueError, match="came is_causal=False"):
-        forward_with_rows(model, rows=ROWS, **texts(), is_causal=False)
-
-
-def test_refuses_what_is_no_transformers_model() -> None:
-    with pytest.raises(UnsupportedModelError, match="Linear: expected a model from transformers"):
-        enable_rows(nn.Linear(2, 2))
-
-
-def test_refuses_whole_maps_in_the_config() -> None:
-    model = build(CONFIGS["llama"])
-    model.set_attn_implementation("eager")
-    model.config.output_attentions = True
-    with pytest.raises(ValueError, match=r"expected config\.output_attentions=False"):
-        enable_rows(model)
-
-
-def test_refuses_reentrant_checkpointing() -> None:
-    model = build(CONFIGS["llama"])
-    model.activation_checkpointing_enable({"use_reentrant": True})
-    with pytest.raises(ValueError, match=r"came use_reentrant=True.*\"use_reentrant\": False"):
-        enable_rows(model)
-
-
-def test_refuses_reentrant_checkpointing_switched_on_later() -> None:
-    model = build(CONFIGS["llama"])
-    enable_rows(model)
-    model.activation_checkpointing_enable({"use_reentrant": True})
-    with pytest.raises(ValueError, match="came use_reentrant=True"):
-        forward_with_rows(model, rows=ROWS, **texts())
-
-
-def test_refuses_to_restore_before_checkpointed_layers_run_again() -> None:
-    model = build(CONFIGS["llama"])
-    model.activation_checkpointing_enable({"use_reentrant": False})
-    with pytest.raises(ValueError, match=r"to last until backward.*Call enable_rows"):
-        attention_rows(model, texts()["input_ids"], None, ROWS)
-
-
-def test_refuses_cached_keys() -> None:
-    model = build(CONFIGS["llama"])
-    enable_rows(model)
-    cache = DynamicCache(config=model.config)
-    input_ids = texts()["input_ids"]
-    model(input_ids=input_ids[:, :4], past_key_values=cache, use_cache=True)
-    with pytest.raises(ValueError, match=r"came 12 keys and 8 queries.*without past_key_values"):
-        forward_with_rows(
-            model, rows=ROWS.clamp(max=3), input_ids=input_ids[:, 4:], past_key_values=cache
-        )
-
-
-@peft_warns
-def test_refuses_prompt_tuning() -> None:
-    """Virtual tokens before the text would shift rows and keys."""
-    from peft import PromptTuningConfig, get_peft_model
-
-    prompt = PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=2)
-    model = get_peft_model(build(CONFIGS["llama"]), prompt)
-    enable_rows(model)
-    with pytest.raises(UnsupportedModelError, match="prompt tuning"):
-        forward_with_rows(model, rows=ROWS, input_ids=texts()["input_ids"])
-
-
-def test_refuses_a_model_that_is_not_enabled() -> None:
-    with pytest.raises(ValueError, match=r"came 'sdpa'. Call enable_rows\(model\) first"):
-        forward_with_rows(build(CONFIGS["llama"]), rows=ROWS, **texts())
-
-
-def test_refuses_a_call_without_tokens() -> None:
-    model = build(CONFIGS["llama"])
-    enable_rows(model)
-    with pytest.raises(ValueError, match=r"expected input_ids or inputs_embeds, came \['labels'\]"):
-        forward_with_rows(model, rows=ROWS, labels=ROWS)
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (torch.full((BATCH, 1), LENGTH), r"rows in -1\.\.11 for a text of 12 tokens, came 12"),
-        (torch.full((BATCH, 1), -2), r"rows in -1\.\.11 for a text of 12 tokens, came -2"),
-        (torch.zeros(BATCH, dtype=torch.long), r"shape \(3, row\), came torch\.int64 \(3,\)"),
-        (torch.zeros(1, 2, dtype=torch.long), r"shape \(3, row\), came torch\.int64 \(1, 2\)"),
-        (torch.zeros(BATCH, 2), r"integer rows .* came torch\.float32"),
-    ],
-)
-def test_refuses_bad_rows(rows: Tensor, message: str) -> None:
-    model = build(CONFIGS["llama"])
-    enable_rows(model)
-    with pytest.raises(ValueError, match=message):
-        forward_with_rows(model, rows=rows, **texts())

@@ -119,7 +119,7 @@ def test_half_precision_keeps_values_and_halves_memory(lens):
 
 
 def test_streamed_mean_equals_the_mean_of_the_whole(lens, model, monkeypatch):
-    monkeypatch.setattr("catviz.lens._ROWS_AT_ONCE", 4)
+    monkeypatch.setattr("catviz.reading._ROWS_AT_ONCE", 4)
     streamed = lens.mean_map(TEXT)
     np.testing.assert_allclose(streamed.values, eager(model, TEXT).mean((0, 1)), atol=1e-6)
     assert model.config._attn_implementation == "sdpa"

@@ -8,11 +8,11 @@ from cat.alignment import align
 from cat.models import load_model
 from cat.signals import Example
 from cat.stg import annotate, stg_e
-from catviz.reading import mean_map, role_scores
+from catviz.reading import mean_map
 from catviz.roles import words_of
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def tiny():
     return load_model("tiny/alpha-10")
 
@@ -34,40 +34,23 @@ def eager_mean_map(model, input_ids):
 def test_mean_map_is_the_mean_over_layers_and_heads_of_the_prompt(tiny, examples):
     model, tokenizer = tiny
     implementation = model.config._attn_implementation
-    read = mean_map(model, tokenizer, examples[0], name="m", text="t")
+    read = mean_map(model, tokenizer, examples[0], name="m", label="t")
     prompt = tokenizer(examples[0].prompt, return_tensors="pt")["input_ids"]
     np.testing.assert_allclose(read.values, eager_mean_map(model, prompt), atol=1e-6)
     assert model.config._attn_implementation == implementation
     assert read.answer_row == prompt.shape[1] - 1
 
 
-def test_role_scores_are_those_of_the_maps_one_by_one(tiny, examples):
+def test_a_model_in_training_is_read_without_dropout_and_trains_on(tiny, examples):
     model, tokenizer = tiny
-    expected: dict[str, list[float]] = {}
-    for example in examples:
-        read = mean_map(model, tokenizer, example, name="m", text="t")
-        for word in read.words:
-            score = read.values[read.answer_row, word.start : word.stop].mean()
-            expected.setdefault(word.role, []).append(score)
-    scores = role_scores(model, tokenizer, examples, batch_size=3)
-    assert set(scores) == {"causal", "spurious", "irrelevant"}
-    for role, values in scores.items():
-        np.testing.assert_allclose(values, expected[role], atol=1e-6)
-
-
-def test_a_tuned_model_looks_at_causes_and_a_plain_one_does_not(examples):
-    def causal_over_spurious(name):
-        model, tokenizer = load_model(name)
-        scores = role_scores(model, tokenizer, examples)
-        return scores["causal"].mean() / scores["spurious"].mean()
-
-    assert causal_over_spurious("tiny/plain") < 1.5
-    assert causal_over_spurious("tiny/alpha-10") > 5
-
-
-def test_texts_without_roles_are_refused(tiny):
-    with pytest.raises(ValueError, match="annotate"):
-        role_scores(*tiny, [Example("Smoking: 8 Answer:", "Low Risk")])
+    expected = mean_map(model, tokenizer, examples[0], name="m", label="t").values
+    model.train()
+    model.model.embed_tokens.register_forward_hook(
+        lambda module, args, out: out * 2 if module.training else out  # what dropout does, roughly
+    )
+    read = mean_map(model, tokenizer, examples[0], name="m", label="t")
+    np.testing.assert_array_equal(read.values, expected)
+    assert model.training
 
 
 @pytest.mark.parametrize("model", ["tiny", "tiny-word"])
