@@ -3,13 +3,16 @@ PYTHON ?= python3
 MODEL  ?= tiny
 BIN    := .venv/bin
 
-.PHONY: demo test lab lint bench checkpoints pictures clean
+.PHONY: demo test test-browser lab lint bench checkpoints pictures clean
 
 demo: .venv/installed
 	$(BIN)/catviz demo --model $(MODEL)
 
 test: .venv/installed-dev lint
 	$(BIN)/python -m pytest
+
+test-browser: .venv/installed-browser  # needs Chromium: apt-get install chromium
+	$(BIN)/python -m pytest -m browser
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
@@ -41,4 +44,8 @@ clean:
 
 .venv/installed-dev: .venv/installed
 	$(BIN)/pip install --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+.venv/installed-browser: .venv/installed-dev
+	$(BIN)/pip install --constraint constraints.txt --editable ".[browser]"
 	touch $@

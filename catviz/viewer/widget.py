@@ -1,0 +1,103 @@
+"""The viewer in a notebook: the front end draws, the kernel has the exact values ready."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+
+from catviz.patterns import AttentionPattern
+from catviz.viewer.module import viewer_module
+from catviz.viewer.page import write_viewer
+from catviz.viewer.payload import exact_maps, viewer_payload
+
+if TYPE_CHECKING:
+    from catviz.figures.figure import Figure
+
+__all__ = ["AttentionViewer"]
+
+
+class AttentionViewer(anywidget.AnyWidget):
+    """Every head of one text, in a notebook; click a head to open it.
+
+    The patterns travel in messages and are no part of the widget's state: a saved notebook holds
+    the program and a picture, not the values. Large patterns are drawn from 8-bit values; the
+    exact ones of the heads that are open come from the kernel as soon as it is free.
+
+    Args:
+        pattern: every head's attention on one text.
+        after: a second pattern of the same tokens, layers and heads, to compare with.
+        static: the picture where widgets are not drawn (GitHub, exported HTML); the mean map by
+            default.
+
+    Raises:
+        ValueError: the two patterns cannot be compared.
+
+    >>> viewer = AttentionViewer(pattern, after=tuned)  # doctest: +SKIP
+    >>> viewer.save("heads.html")  # doctest: +SKIP
+    """
+
+    _esm = viewer_module()
+
+    def __init__(
+        self,
+        pattern: AttentionPattern,
+        *,
+        after: AttentionPattern | None = None,
+        static: Figure | None = None,
+    ) -> None:
+        self._pattern, self._after, self._static = pattern, after, static
+        self._payload = viewer_payload(pattern, after=after)
+        super().__init__()
+        self.on_msg(self._answer)
+        # Unasked, right behind the widget itself: a question would wait for the cell to end.
+        self._send_patterns()
+
+    def __repr__(self) -> str:
+        return f"<AttentionViewer of {self._pattern!r}>"
+
+    def save(self, path: str | os.PathLike[str], **about: Any) -> Path:
+        """Write the viewer as a page of its own, see :func:`catviz.viewer.write_viewer`."""
+        return write_viewer(
+            path, self._pattern, after=self._after, **{"static": self._static, **about}
+        )
+
+    def _send_patterns(self) -> None:
+        self.send({"kind": "patterns", "meta": self._payload.meta}, [self._payload.data])
+
+    def _answer(self, widget: Any, content: dict[str, Any], buffers: list[bytes]) -> None:
+        """Answer the front end: the patterns again (a reloaded page), or exact values."""
+        if content.get("kind") == "patterns":
+            self._send_patterns()
+        elif content.get("kind") == "map":
+            maps = exact_maps(self._pattern, self._after, content["heads"], sink=content["sink"])
+            self.send({"kind": "map", "id": content["id"]}, maps)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, about = bundle
+        png = self._picture().render("png")
+        # Figures have two pixels for one of the screen's.
+        width, height = (int.from_bytes(png[at : at + 4], "big") // 2 for at in (16, 20))
+        data["image/png"] = b64encode(png).decode("ascii")
+        return data, {**about, "image/png": {"width": width, "height": height}}
+
+    def _picture(self) -> Figure:
+        if self._static is not None:
+            return self._static
+        from catviz.figures import attention_map
+
+        before = self._pattern.mean()
+        if self._after is None:
+            return attention_map([before])
+        after = self._after.mean()
+        if before.model == after.model:
+            before = replace(before, model=f"{before.model}, before")
+            after = replace(after, model=f"{after.model}, after", text=before.text)
+        return attention_map([before, after])
