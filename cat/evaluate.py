@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from cat.modes import evaluating
 from cat.signals import Example
 from cat.stg import GAMES, read_factors
 
@@ -164,7 +165,7 @@ def greedy_answers(
 
     answers: list[str] = []
     bar = tqdm(total=len(prompts), desc=progress, unit="text", disable=progress is None)
-    with torch.inference_mode(), _generating(model), _left_padding(tokenizer), bar:
+    with torch.inference_mode(), evaluating(model), _left_padding(tokenizer), bar:
         for start in range(0, len(prompts), batch_size):
             texts = [prompt.rstrip() for prompt in prompts[start : start + batch_size]]
             batch = tokenizer(texts, return_tensors="pt", padding=True).to(model.device)
@@ -254,17 +255,6 @@ def _number(text: str) -> float | None:
 def _longest_answer(tokenizer: Any, examples: Sequence[Example]) -> int:
     answers = [f" {answer}" for answer in {example.answer for example in examples}]
     return max(len(ids) for ids in tokenizer(answers, add_special_tokens=False)["input_ids"])
-
-
-@contextmanager
-def _generating(model: Any) -> Any:
-    """Within: eval mode."""
-    training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(training)
 
 
 @contextmanager

@@ -1,85 +1,125 @@
-"""Seeing what Causal Attention Tuning does: static figures, attention maps and a one-file report.
-
-The names below are loaded on first use, so that ``import catviz`` costs nothing:
+"""Seeing where a language model looks, by role of the word, and what its answer depends on.
 
 >>> import catviz
->>> catviz.attention_map  # doctest: +SKIP
-<function attention_map at ...>
+>>> lens = catviz.AttentionLens.load("tiny/alpha-10")
+>>> pattern = lens.attention("Smoking: 8, Weight: 3 Answer:", {"causal": "Smoking: 8"})
+>>> catviz.AttentionViewer(pattern)  # every head, in a notebook  # doctest: +SKIP
+>>> catviz.text_strip(pattern).save("strip.pdf")  # doctest: +SKIP
+
+The names are imported on first use, so that ``import catviz`` costs nothing.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from catviz.lazy import load_lazily
+
 if TYPE_CHECKING:
+    from catviz.density import role_scores
+    from catviz.effects.ablation import ablate_heads, ablate_roles
+    from catviz.effects.interventions import average_effects
+    from catviz.effects.steering import steer
     from catviz.figures.accuracy import accuracy_over_alpha
     from catviz.figures.adjacency import signal_adjacency
     from catviz.figures.change import attention_change
     from catviz.figures.curves import training_curves
     from catviz.figures.density import attention_density
+    from catviz.figures.density_interactive import interactive_density
     from catviz.figures.effects import effect_table
     from catviz.figures.figure import Figure, save_all
     from catviz.figures.graph import causal_graph
     from catviz.figures.heads import head_map
+    from catviz.figures.layers import density_over_layers
     from catviz.figures.maps import attention_map
     from catviz.figures.strips import text_strip
     from catviz.figures.thumbnails import head_grid
+    from catviz.heads import rank_by_change, rank_by_lift, rank_by_mass
+    from catviz.lens import AttentionLens
     from catviz.maps import MeanMap
     from catviz.patterns import AttentionPattern
+    from catviz.reading import mean_map
     from catviz.report import Section, Table, accuracy_table, write_report
+    from catviz.roles import mark_roles
+    from catviz.scores import RoleScores
+    from catviz.viewer.page import write_viewer
+    from catviz.viewer.widget import AttentionViewer
     from catviz.words import Word
 
 __all__ = [
+    "AttentionLens",
     "AttentionPattern",
+    "AttentionViewer",
     "Figure",
     "MeanMap",
+    "RoleScores",
     "Section",
     "Table",
     "Word",
+    "ablate_heads",
+    "ablate_roles",
     "accuracy_over_alpha",
     "accuracy_table",
     "attention_change",
     "attention_density",
     "attention_map",
+    "average_effects",
     "causal_graph",
+    "density_over_layers",
     "effect_table",
     "head_grid",
     "head_map",
+    "interactive_density",
+    "mark_roles",
+    "mean_map",
+    "rank_by_change",
+    "rank_by_lift",
+    "rank_by_mass",
+    "role_scores",
     "save_all",
     "signal_adjacency",
+    "steer",
     "text_strip",
     "training_curves",
     "write_report",
+    "write_viewer",
 ]
 
 _HOME = {
-    "AttentionPattern": "catviz.patterns",
-    "Figure": "catviz.figures.figure",
-    "MeanMap": "catviz.maps",
-    "Section": "catviz.report",
-    "Table": "catviz.report",
-    "Word": "catviz.words",
-    "accuracy_over_alpha": "catviz.figures.accuracy",
-    "accuracy_table": "catviz.report",
-    "attention_change": "catviz.figures.change",
-    "attention_density": "catviz.figures.density",
-    "attention_map": "catviz.figures.maps",
-    "causal_graph": "catviz.figures.graph",
-    "effect_table": "catviz.figures.effects",
-    "head_grid": "catviz.figures.thumbnails",
-    "head_map": "catviz.figures.heads",
-    "save_all": "catviz.figures.figure",
-    "signal_adjacency": "catviz.figures.adjacency",
-    "text_strip": "catviz.figures.strips",
-    "training_curves": "catviz.figures.curves",
-    "write_report": "catviz.report",
+    "AttentionLens": "lens",
+    "AttentionPattern": "patterns",
+    "AttentionViewer": "viewer.widget",
+    "Figure": "figures.figure",
+    "MeanMap": "maps",
+    "RoleScores": "scores",
+    "Section": "report",
+    "Table": "report",
+    "Word": "words",
+    "ablate_heads": "effects.ablation",
+    "ablate_roles": "effects.ablation",
+    "accuracy_over_alpha": "figures.accuracy",
+    "accuracy_table": "report",
+    "attention_change": "figures.change",
+    "attention_density": "figures.density",
+    "attention_map": "figures.maps",
+    "average_effects": "effects.interventions",
+    "causal_graph": "figures.graph",
+    "density_over_layers": "figures.layers",
+    "effect_table": "figures.effects",
+    "head_grid": "figures.thumbnails",
+    "head_map": "figures.heads",
+    "interactive_density": "figures.density_interactive",
+    "mark_roles": "roles",
+    "mean_map": "reading",
+    "rank_by_change": "heads",
+    "rank_by_lift": "heads",
+    "rank_by_mass": "heads",
+    "role_scores": "density",
+    "save_all": "figures.figure",
+    "signal_adjacency": "figures.adjacency",
+    "steer": "effects.steering",
+    "text_strip": "figures.strips",
+    "training_curves": "figures.curves",
+    "write_report": "report",
+    "write_viewer": "viewer.page",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = load_lazily(__name__, _HOME)

@@ -8,8 +8,9 @@ Attention shows where a model looks, an effect shows whether it matters.
 >>> steer(lens, texts, alpha=10)  # causes favoured at inference  # doctest: +SKIP
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from catviz.lazy import load_lazily
 
 if TYPE_CHECKING:
     from catviz.effects.ablation import ablate_heads, ablate_layers, ablate_roles, without_role
@@ -67,12 +68,4 @@ _HOME = {
     "without_role": "ablation",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = load_lazily(__name__, _HOME)

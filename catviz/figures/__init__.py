@@ -5,8 +5,9 @@
 >>> figure.save("density.svg", theme="dark")  # doctest: +SKIP
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from catviz.lazy import load_lazily
 
 if TYPE_CHECKING:
     from catviz.figures.accuracy import accuracy_over_alpha
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
     from catviz.figures.change import attention_change
     from catviz.figures.curves import training_curves
     from catviz.figures.density import attention_density
+    from catviz.figures.density_interactive import interactive_density
     from catviz.figures.effects import effect_table
     from catviz.figures.figure import Figure, save_all
     from catviz.figures.graph import causal_graph
     from catviz.figures.heads import head_map
+    from catviz.figures.layers import density_over_layers
     from catviz.figures.maps import attention_map
     from catviz.figures.strips import text_strip
     from catviz.figures.thumbnails import head_grid
@@ -29,9 +32,11 @@ __all__ = [
     "attention_density",
     "attention_map",
     "causal_graph",
+    "density_over_layers",
     "effect_table",
     "head_grid",
     "head_map",
+    "interactive_density",
     "save_all",
     "signal_adjacency",
     "text_strip",
@@ -45,21 +50,15 @@ _HOME = {
     "attention_density": "density",
     "attention_map": "maps",
     "causal_graph": "graph",
+    "density_over_layers": "layers",
     "effect_table": "effects",
     "head_grid": "thumbnails",
     "head_map": "heads",
+    "interactive_density": "density_interactive",
     "save_all": "figure",
     "signal_adjacency": "adjacency",
     "text_strip": "strips",
     "training_curves": "curves",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = load_lazily(__name__, _HOME)

@@ -5,14 +5,21 @@
 >>> write_viewer("heads.html", pattern, after=tuned)  # one file, no network  # doctest: +SKIP
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from catviz.lazy import load_lazily
 
 if TYPE_CHECKING:
     from catviz.viewer.page import viewer_fragment, viewer_page, viewer_script, write_viewer
     from catviz.viewer.widget import AttentionViewer
 
-__all__ = ["AttentionViewer", "viewer_fragment", "viewer_page", "viewer_script", "write_viewer"]
+__all__ = [
+    "AttentionViewer",
+    "viewer_fragment",
+    "viewer_page",
+    "viewer_script",
+    "write_viewer",
+]
 
 _HOME = {
     "AttentionViewer": "widget",
@@ -22,12 +29,4 @@ _HOME = {
     "write_viewer": "page",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = load_lazily(__name__, _HOME)
