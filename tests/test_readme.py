@@ -10,11 +10,33 @@ README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
-def test_python_block_runs(block, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    """What a reader has who ran every block in order."""
     attention = torch.tensor([[[1.0, 0.0], [0.5, 0.5]]])
-    exec(block, {"attention": attention, "causes": torch.tensor([[[0, 0], [1, 0]]])})
+    names: dict[str, object] = {
+        "attention": attention,
+        "causes": torch.tensor([[[0, 0], [1, 0]]]),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("reader"))
+        for block in BLOCKS:
+            exec(block, names)
+        assert {path.name for path in Path().iterdir()} >= {"strip.pdf", "effects.svg"}
+    return names
+
+
+def test_the_python_blocks_run_in_order(session):
+    assert session["loss"] >= 0
+
+
+def test_accuracies_in_comments_are_true(session):
+    told = re.findall(r"^(\w+\(.*\).*?)\s+# accuracy ([\d.]+) -> ([\d.]+)", README, re.MULTILINE)
+    assert len(told) == 2
+    for call, before, after in told:
+        found = eval(call, session)
+        assert f"{found.accuracy_before:.3f}" == before
+        assert f"{found.accuracy_after:.3f}" == after
 
 
 def test_comments_in_the_game_block_are_true():

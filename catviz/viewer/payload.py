@@ -179,7 +179,7 @@ def _starts(roles: tuple[Role, ...], block: int) -> np.ndarray:
     starts = [0]
     for token in range(1, len(roles)):
         new_role = roles[token] != roles[token - 1]
-        if new_role or token - starts[-1] == block:
+        if token == 1 or new_role or token - starts[-1] == block:
             starts.append(token)
     return np.asarray(starts)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 from typing import Any
 
 import numpy as np
@@ -263,9 +262,3 @@ def test_the_bar_counts_all_texts(capsys: pytest.CaptureFixture[str]) -> None:
     assert "31/31" in shown
     role_scores(model, tokenizer, stream(3))
     assert capsys.readouterr().err == ""
-
-
-def test_the_examples_in_the_docstrings_hold() -> None:
-    found = doctest.testmod(catviz.density)
-    assert found.attempted > 3
-    assert found.failed == 0

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import doctest
 import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 
-import catviz.scores
 from catviz.scores import RoleScores
 
 LAYERS, HEADS, TEXTS = 3, 2, 5
@@ -108,9 +106,3 @@ def test_refuses_to_take_apart_what_was_averaged(per_head: RoleScores) -> None:
 def test_it_can_be_kept(per_head: RoleScores) -> None:
     again = pickle.loads(pickle.dumps(per_head))
     np.testing.assert_array_equal(again["causal"], per_head["causal"])
-
-
-def test_the_examples_in_the_docstrings_hold() -> None:
-    found = doctest.testmod(catviz.scores)
-    assert found.attempted > 0
-    assert found.failed == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import subprocess
 import sys
 from typing import Any, Literal
@@ -12,7 +11,6 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 
-import catviz.figures.density_interactive
 from catviz.figures.density import attention_density
 from catviz.figures.density_interactive import interactive_density
 from catviz.figures.role_curves import density_curve
@@ -138,9 +136,3 @@ def test_plotly_is_imported_when_it_is_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-
-
-def test_the_example_in_the_docstring_holds() -> None:
-    found = doctest.testmod(catviz.figures.density_interactive)
-    assert found.attempted > 0
-    assert found.failed == 0

@@ -64,6 +64,10 @@ class Opened:
         self.page.locator(f"[data-control={control}]").get_by_text(option, exact=True).click()
         self.settle()
 
+    def order(self, value: str) -> None:
+        self.page.locator("select").select_option(value)
+        self.settle()
+
     def open_head(self, column: int, row: int, *, modifiers: Any = None) -> None:
         left, top, across, down, _ = self._area(self.heads)
         at = {"x": left + (column + 0.5) * across, "y": top + (row + 0.3) * down}

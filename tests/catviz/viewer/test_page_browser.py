@@ -139,11 +139,11 @@ def test_ranking_and_tables(browser: Browser, tmp_path: Path) -> None:
     masses = pattern.role_mass().reshape(20, 4)
     with opened_page(browser, tmp_path, pattern) as viewer:
         for role, column in (("causal", 0), ("spurious", 1)):
-            viewer.page.locator("select").select_option(role)
+            viewer.order(role)
             viewer.open_head(0, 0)
             best = pattern.head_names[int(masses[:, column].argmax())]
             assert viewer.title == f"Layer {best[1]}, head {best[3]}"
-        viewer.page.locator("select").select_option("lift")
+        viewer.order("lift")
         viewer.open_head(0, 0)
         lift = np.where(masses[:, :2].sum(axis=1) < 0.01, -1, pattern.lift().reshape(-1))
         best = pattern.head_names[int(lift.argmax())]

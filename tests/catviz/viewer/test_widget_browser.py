@@ -76,6 +76,11 @@ def test_in_jupyterlab(browser: Browser, tmp_path: Path) -> None:
         page.evaluate("void jupyterapp.commands.execute('docmanager:save')")
         shown = saved_output(page, notebook)
 
+        # A page that is loaded again asks the kernel for the patterns.
+        page.reload()
+        viewer = Opened(page, seen)
+        assert viewer.title == "Mean of all 16 heads"
+
         # Without a kernel what has been drawn goes on working.
         page.evaluate("void jupyterapp.commands.execute('kernelmenu:shutdown')")
         page.locator(".jp-Notebook-ExecutionIndicator[data-status=unknown]").wait_for()
