@@ -9,7 +9,7 @@ demo: .venv/installed
 	$(BIN)/catviz demo --model $(MODEL)
 
 test: .venv/installed-dev lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test-browser: .venv/installed-browser  # needs Chromium: apt-get install chromium
 	$(BIN)/python -m pytest -m browser
@@ -22,15 +22,18 @@ lint: .venv/installed-dev
 lab: .venv/installed
 	$(BIN)/jupyter lab notebooks
 
-bench: .venv/installed
+bench: .venv/installed-browser
 	$(BIN)/python benchmarks/step_cost.py --out outputs/step_cost.json
+	$(BIN)/python benchmarks/viewer.py --out outputs/viewer.json
+	$(BIN)/python benchmarks/density_cost.py --out outputs/density_cost.json
 
 checkpoints: .venv/installed  # remakes the trained models that ship in cat/checkpoints
 	$(BIN)/python -m cat.tiny_checkpoints
 
-pictures: demo  # remakes the pictures of the README
+pictures: demo .venv/installed-browser  # remakes the pictures of the README
 	mkdir -p docs
 	cp outputs/demo/figures/map_ood*.svg outputs/demo/figures/accuracy_over_alpha*.svg docs/
+	$(BIN)/python docs/pictures.py
 
 clean:
 	rm -rf .venv outputs

@@ -298,30 +298,24 @@ def test_no_prompts(fresh: tuple[Any, Any]) -> None:
     assert greedy_answers(*fresh, [], max_new_tokens=4) == []
 
 
-class Script:
+class Script(torch.nn.Module):
     """In place of a model: says what a prompt's last token stands for in its script."""
 
     device = torch.device("cpu")
-    training = True
 
     def __init__(self, script: dict[int, list[int]]) -> None:
+        super().__init__()
         self.script = script
         self.asked: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.options: dict[str, Any] = {}
-        self.modes: list[bool] = []
-
-    def eval(self) -> None:
-        self.train(False)
-
-    def train(self, mode: bool = True) -> None:
-        self.training = mode
+        self.seen_training: list[bool] = []
 
     def generate(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **options: Any
     ) -> Any:
         self.asked.append((input_ids, attention_mask))
         self.options = options
-        self.modes.append(self.training)
+        self.seen_training.append(self.training)
         said = [self.script[int(row[-1])] for row in input_ids]
         return torch.cat([input_ids, torch.tensor(said)], dim=1)
 
@@ -343,7 +337,7 @@ def test_how_a_model_is_asked() -> None:
     assert first[1].tolist() == [pad, pad, eight]
     assert mask.tolist() == [[1, 1, 1], [0, 0, 1]]
     assert second.tolist() == [[nine]]
-    assert model.modes == [False, False]
+    assert model.seen_training == [False, False]
     assert model.training  # as it was before
     assert tokenizer.padding_side == "right"
     assert model.options["do_sample"] is False
