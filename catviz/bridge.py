@@ -50,7 +50,7 @@ def boot_twin(model: Any, tokenizer: Any) -> tuple[Any, Any]:
             hf_model=twin.get_base_model() if is_peft else twin,
             tokenizer=own_tokenizer,
         )
-    except (ValueError, KeyError, NotImplementedError, RuntimeError, AttributeError) as error:
+    except (ValueError, KeyError, RuntimeError, AttributeError) as error:
         raise ValueError(
             f"TransformerLens cannot read a {type(model).__name__}: {str(error)[:200]}. Mean maps "
             "and densities need no lens: see catviz.reading and catviz.density"

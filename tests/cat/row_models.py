@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 from transformers import (
@@ -16,6 +17,9 @@ from transformers import (
     Qwen2Config,
     Qwen3Config,
 )
+
+# peft 0.21 reads a property that transformers 5.23 has renamed.
+peft_warns = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
 
 BATCH, LENGTH, VOCAB = 3, 12, 40
 TOLERANCE = {"atol": 1e-5, "rtol": 1e-5}

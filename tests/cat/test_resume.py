@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from cat.tiny import one_thread
 from cat.trainer import CATTrainer, last_checkpoint
 
 ROOT = Path(cat.__file__).parents[1]
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 # 13 steps an epoch, a checkpoint every 5: those at 5 and 10 lie in the first, 15 in the second.
 RUN = (
     *("--model", "tiny", "--alpha", "10", "--num_train_epochs", "2", "--device", "cpu"),
@@ -40,12 +41,6 @@ VARIANTS = {
     "lora": ("--lora",),  # with dropout: the random numbers must go on where they were
 }
 WEIGHTS = ("model.safetensors", "adapter_model.safetensors")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
 
 
 @pytest.fixture(scope="module")

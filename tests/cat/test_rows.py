@@ -33,11 +33,10 @@ from tests.cat.row_models import (
     build,
     eager_copy,
     eager_rows,
+    peft_warns,
     texts,
 )
 
-# peft 0.21 reads a property that transformers 5.23 has renamed.
-peft_warns = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
 # Dynamo looks at .grad of the tensors with which a graph begins, leaf or not.
 dynamo_warns = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a l")
 

@@ -18,12 +18,10 @@ from tests.cat.row_models import (
     build,
     eager_copy,
     eager_maps,
+    peft_warns,
     rows_of,
     texts,
 )
-
-# peft 0.21 reads a property that transformers 5.23 has renamed.
-peft_warns = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
 
 # What is left of (batch, layer, head, row, key) maps.
 OF_HEADS = {

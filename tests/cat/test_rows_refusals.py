@@ -31,11 +31,9 @@ from tests.cat.row_models import (
     ROWS,
     VOCAB,
     build,
+    peft_warns,
     texts,
 )
-
-# peft 0.21 reads a property that transformers 5.23 has renamed.
-peft_warns = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
 
 
 def test_refuses_softcapping() -> None:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
@@ -26,16 +26,10 @@ from cat.models import load_model
 from cat.provenance import provenance
 from cat.signals import write_records
 from cat.stg import stg_e
-from cat.tiny import one_thread
 from cat.train import RunConfig, check_writable, main, parse, run, score_line
 
 ROOT = Path(cat.__file__).parents[1]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.fixture(scope="module")

@@ -68,6 +68,17 @@ def random_model(family: str) -> Any:
     return model.eval()
 
 
+def deaf_model() -> Any:
+    """One whose TransformerLens adapter runs the model's own attention and ignores edits."""
+    from transformers import AfmoeConfig, AfmoeForCausalLM
+
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    config = AfmoeConfig(
+        vocab_size=len(tokenizer()), num_attention_heads=4, head_dim=8, pad_token_id=0, **shape
+    )
+    return AfmoeForCausalLM(config).eval()
+
+
 def eager(model: Any, text: str) -> torch.Tensor:
     """transformers' own patterns of one text, (layer, head, query, key)."""
     before = model.config._attn_implementation

@@ -20,6 +20,7 @@ from tests.catviz.random_models import (
     LAYERS,
     SHORT,
     TEXT,
+    deaf_model,
     eager,
     random_model,
     tokenizer,
@@ -217,13 +218,7 @@ def test_an_edited_head_is_the_head_cut_out_of_the_output_projection(lens, model
 
 
 def test_a_model_that_ignores_edits_is_refused():
-    from transformers import AfmoeConfig, AfmoeForCausalLM
-
-    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
-    config = AfmoeConfig(
-        vocab_size=len(tokenizer()), num_attention_heads=4, head_dim=8, pad_token_id=0, **shape
-    )
-    lens = AttentionLens(AfmoeForCausalLM(config).eval(), tokenizer())
+    lens = AttentionLens(deaf_model(), tokenizer())
     ids = tokenizer()(SHORT, return_tensors="pt")["input_ids"]
     with pytest.raises(CannotEditError, match=r"layers \[0, 1\] ignore them"):
         lens.logits(ids, edit=lambda layer, pattern: pattern * 0)

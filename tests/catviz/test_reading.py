@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from cat.alignment import align
 from cat.models import load_model
 from cat.signals import Example
 from cat.stg import annotate, stg_e
 from catviz.reading import mean_map
-from catviz.roles import words_of
 
 
 @pytest.fixture
@@ -51,16 +49,3 @@ def test_a_model_in_training_is_read_without_dropout_and_trains_on(tiny, example
     read = mean_map(model, tokenizer, examples[0], name="m", label="t")
     np.testing.assert_array_equal(read.values, expected)
     assert model.training
-
-
-@pytest.mark.parametrize("model", ["tiny", "tiny-word"])
-def test_words_cover_every_token_once_and_name_the_factors(model, examples):
-    _, tokenizer = load_model(model)
-    aligned = align(examples[0], tokenizer)
-    words = words_of(aligned)
-    assert [t for w in words for t in range(w.start, w.stop)] == list(range(len(aligned.input_ids)))
-    factors = {word.label: word.role for word in words if word.role != "other"}
-    assert len(factors) == 8
-    assert factors["Smoking: 10"] == "causal"
-    assert factors["Clothing size: 9"] == "spurious"
-    assert factors["Room size: 2"] == "irrelevant"

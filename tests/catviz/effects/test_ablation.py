@@ -17,7 +17,7 @@ from catviz.effects.plain import PlainModel
 from catviz.effects.questions import score_answers
 from catviz.lens import AttentionLens, CannotEditError
 from catviz.roles import mark_roles
-from tests.catviz.random_models import HEADS, LAYERS, TEXT, random_model, tokenizer
+from tests.catviz.random_models import HEADS, LAYERS, TEXT, deaf_model, random_model, tokenizer
 
 PAIR = ("High Risk", "Low Risk")
 ROLES = {"causal": "Smoking: 8", "spurious": "Yellow fingers: 12", "irrelevant": "Room size: 7"}
@@ -178,13 +178,7 @@ def test_bad_requests_say_what_was_expected(plain, texts, call, message):
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_model_that_ignores_edits_is_refused(texts):
-    from transformers import AfmoeConfig, AfmoeForCausalLM
-
-    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
-    config = AfmoeConfig(
-        vocab_size=len(tokenizer()), num_attention_heads=4, head_dim=8, pad_token_id=0, **shape
-    )
-    lens = AttentionLens(AfmoeForCausalLM(config).eval(), tokenizer())
+    lens = AttentionLens(deaf_model(), tokenizer())
     for ablate in (ablate_heads, ablate_layers, ablate_roles):
         with pytest.raises(CannotEditError, match="ignore them"):
             ablate(lens, texts[:2])
