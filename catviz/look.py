@@ -43,6 +43,7 @@ _FIGURE_TOKENS = 400  # above, a map with a label a word is a grey square
 _FEWEST_TEXTS = 20  # that a density is drawn from
 _MOST_TEXTS = 400
 _ASKED_TEXTS = 40  # whose factors are set, two values each
+_MOST_ANSWERS = 10  # STG_H has 101
 _HEADS_TOLD = 5
 
 
@@ -107,10 +108,12 @@ def look(
         sections.append(_heads_by_role(seen))
     if seen.pattern.size <= _FIGURE_TOKENS:
         sections.append(_mean_maps(seen))
-    if roles is None and len(examples) >= _FEWEST_TEXTS:
-        sections.append(_many_texts(seen, examples[:_MOST_TEXTS]))
-    if roles is None and read_factors(first.prompt) is not None:
-        sections.append(_effects(seen, examples[:_ASKED_TEXTS]))
+    if roles is None:
+        scorable = [e for e in map(mark_roles, examples) if e.roles and e.answer][:_MOST_TEXTS]
+        if len(scorable) >= _FEWEST_TEXTS:
+            sections.append(_many_texts(seen, scorable))
+        if _has_few_answers(first):
+            sections.append(_effects(seen, examples[:_ASKED_TEXTS]))
     path = write_report(
         out,
         title=f"What {model} reads",
@@ -238,6 +241,18 @@ def _many_texts(seen: _Seen, examples: Sequence[Example]) -> Section:
         "How much attention the row that predicts the answer gives to each word, by role (the "
         "paper's Figure 3).",
         [attention_density(scores)],
+    )
+
+
+def _has_few_answers(example: Example) -> bool:
+    """Whether the text is of a game whose answers can all be asked about in a moment."""
+    from catviz.effects.answers import GAME_ANSWERS
+
+    read = read_factors(example.prompt)
+    return (
+        read is not None
+        and bool(example.answer)
+        and len(GAME_ANSWERS[read[0].name]) <= _MOST_ANSWERS
     )
 
 

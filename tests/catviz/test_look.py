@@ -39,6 +39,19 @@ def test_a_page_before_and_after_over_many_texts(tmp_path):
     assert said[-1] == f"page: {path}"
 
 
+def test_texts_of_another_task_have_no_effects_and_no_density_without_roles(tmp_path):
+    file = tmp_path / "texts.jsonl"
+    record = {"input": "Tom has 3 apples. Answer:", "target": "3"}
+    file.write_text((json.dumps(record) + "\n") * 30, encoding="utf-8")
+    look("tiny", str(file), out=tmp_path / "page.html", say=lambda line: None)
+    assert headings((tmp_path / "page.html").read_text(encoding="utf-8")) == [
+        "Every head",
+        "What the next word is read from",
+        "The mean map",
+        "Settings",
+    ]
+
+
 def test_a_text_without_roles_has_no_section_by_role(tmp_path):
     out = tmp_path / "page.html"
     evil = "</script><script>window.ran = 1</script> Smoking: 8"
