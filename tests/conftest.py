@@ -1,7 +1,8 @@
-"""What lies outside the project: the authors' data files and the golden values."""
+"""What lies outside the project: the authors' data files, the golden values, and Ctrl-C."""
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,10 @@ def authors_data() -> Path:
 def golden() -> Path:
     """The folder of values computed once by independent means."""
     return _folder("golden")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _listen_to_ctrl_c() -> None:
+    """A shell starts what it runs in the background deaf to it, and its children as well."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
