@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from catviz.files import write_atomically
 from catviz.maps import SINK, MeanMap, Sink, check_map
 from catviz.words import ROLES, Role, Word, check_words, roles_of_tokens
 
@@ -275,9 +278,6 @@ class AttentionPattern:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write ``.npz``: the lower triangles and everything else; read with :meth:`load`."""
-        from io import BytesIO
-
-        from catviz.figures.files import write_atomically
 
         path = Path(path)
         if path.suffix != ".npz":
@@ -299,8 +299,6 @@ class AttentionPattern:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> AttentionPattern:
         """Read what :meth:`save` wrote."""
-        import zipfile
-
         try:
             with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 triangles, about = file["triangles"], json.loads(str(file["about"]))

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catviz.figures.figure import Figure
-from catviz.figures.files import write_atomically
 from catviz.figures.page import html_page
 from catviz.figures.text import escape
+from catviz.files import write_atomically
 
 __all__ = ["Cell", "Section", "Table", "accuracy_table", "write_report"]
 

@@ -17,10 +17,10 @@ from typing import Any, Literal
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as MplFigure
 
-from catviz.figures.files import write_atomically
 from catviz.figures.page import html_page
 from catviz.figures.style import Theme, ThemeName, theme_named, themed
 from catviz.figures.text import escape, printable
+from catviz.files import write_atomically
 
 __all__ = ["Figure", "Record", "save_all"]
 

@@ -90,7 +90,7 @@ def write_viewer(
     static: Figure | None = None,
 ) -> Path:
     """Write :func:`viewer_page` to a file that appears whole or not at all, and return its path."""
-    from catviz.figures.files import write_atomically
+    from catviz.files import write_atomically
 
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from catviz.figures.files import write_atomically
+from catviz.files import write_atomically
 
 
 def test_a_failed_write_keeps_the_old_file_and_names_the_path(
