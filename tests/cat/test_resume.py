@@ -127,21 +127,28 @@ def assert_same_run(folder: Path, unbroken: Path) -> None:
     assert ours["data"] == theirs["data"]
 
 
+@pytest.fixture
+def check_resumes(
+    variant: str, data: Path, unbroken: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[[Path, str], None]:
+    """Resumes the run in a folder, which must say where from, and end as the unbroken one did."""
+
+    def check(folder: Path, said: str) -> None:
+        assert train(data, folder, *VARIANTS[variant], "--resume") == 0
+        assert said in capsys.readouterr().out
+        assert_same_run(folder, unbroken)
+
+    return check
+
+
 # --- killed ---------------------------------------------------------------------------------------
 
 
 def test_a_killed_run_goes_on(
-    variant: str,
-    data: Path,
-    killed: Path,
-    unbroken: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    killed: Path, tmp_path: Path, check_resumes: Callable[[Path, str], None]
 ) -> None:
     folder = copy_of(killed, tmp_path)
-    assert train(data, folder, *VARIANTS[variant], "--resume") == 0
-    assert f"resuming from {folder / 'checkpoint-15'}" in capsys.readouterr().out
-    assert_same_run(folder, unbroken)
+    check_resumes(folder, f"resuming from {folder / 'checkpoint-15'}")
 
 
 def cut(path: Path) -> None:
@@ -166,39 +173,28 @@ def weights_half_written(checkpoint: Path) -> None:
 
 @pytest.mark.parametrize("damage", [state_not_written, state_half_written, weights_half_written])
 def test_killed_while_a_checkpoint_was_written(
-    variant: str,
-    data: Path,
     killed: Path,
     unbroken: Path,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    check_resumes: Callable[[Path, str], None],
     damage: Callable[[Path], None],
 ) -> None:
     folder = copy_of(killed, tmp_path)
     damage(folder / "checkpoint-15")
     with (folder / "steps.jsonl").open("a") as log:
         log.write('{"step": 18, "epo')  # and while a line was
-    assert train(data, folder, *VARIANTS[variant], "--resume") == 0
-    assert f"resuming from {folder / 'checkpoint-10'}" in capsys.readouterr().out
-    assert_same_run(folder, unbroken)
+    check_resumes(folder, f"resuming from {folder / 'checkpoint-10'}")
     for checkpoint in unbroken.glob("checkpoint-*"):
         assert (folder / checkpoint.name / "trainer_state.json").is_file()
 
 
 def test_killed_before_the_first_checkpoint(
-    variant: str,
-    data: Path,
-    killed: Path,
-    unbroken: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    killed: Path, tmp_path: Path, check_resumes: Callable[[Path, str], None]
 ) -> None:
     folder = copy_of(killed, tmp_path)
     for checkpoint in folder.glob("checkpoint-*"):
         state_not_written(checkpoint)
-    assert train(data, folder, *VARIANTS[variant], "--resume") == 0
-    assert "no complete checkpoint: from scratch" in capsys.readouterr().out
-    assert_same_run(folder, unbroken)
+    check_resumes(folder, "no complete checkpoint: from scratch")
 
 
 def test_a_finished_run_has_nothing_to_go_on_with(
