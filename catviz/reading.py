@@ -59,6 +59,8 @@ def read_text(
     length = len(aligned.input_ids) if answer else aligned.answer_start
     if not length:
         raise ValueError(f"expected a text with at least one token, got {example.text!r}")
+    if roles is not None and not by_hand:
+        _check_roles_have_tokens(aligned, length)
     tokens = tuple(_token(aligned, t, tokenizer) for t in range(length))
     words = words_by_hand(tokens, roles) if by_hand else words_of(aligned, length)  # type: ignore[arg-type]
     rows = tuple(row for row in aligned.answer_rows if row < length) if answer else ()
@@ -95,6 +97,16 @@ def mean_map(
             some = attention_rows(model, input_ids, None, rows[None])[0]  # (row, key)
             values[start : start + len(rows)] = some.cpu().numpy()
     return MeanMap(values, reading.words, model=name, text=label, answer_row=reading.answer_rows[0])
+
+
+def _check_roles_have_tokens(aligned: Aligned, length: int) -> None:
+    for word in aligned.example.roles:
+        if not any(t < length for t in aligned.tokens_of(word.span)):
+            raise ValueError(
+                f"{word.role}: {word.name!r} stands in the text, but in none of the {length} "
+                "tokens that are read: the tokenizer leaves it out, or it belongs to the answer "
+                "(answer=True reads that as well)"
+            )
 
 
 def _token(aligned: Aligned, t: int, tokenizer: Any) -> str:

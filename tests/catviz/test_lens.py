@@ -172,6 +172,7 @@ def test_roles_by_hand_and_by_phrase_agree(lens):
         ({"layers": []}, "at least one layer"),
         ({"roles": {"causal": "Hormones: 3"}}, "is not in the text"),
         ({"roles": {"cause": "Smoking: 1"}}, "expected a role of"),
+        ({"roles": {"causal": ","}}, "in none of the 3 tokens"),
     ],
 )
 def test_bad_requests_say_what_was_expected(lens, options, message):
