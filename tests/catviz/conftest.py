@@ -1,4 +1,4 @@
-"""One Chromium for all of the viewer's browser tests."""
+"""One Chromium for all browser tests."""
 
 from __future__ import annotations
 

@@ -1,0 +1,5 @@
+export default {
+  render({ el }) {
+    el.append("charts");
+  },
+};
