@@ -14,7 +14,7 @@ import numpy as np
 from cat.signals import Example
 from catviz.choice import choose
 from catviz.effects.comparison import Comparison, compare_edits
-from catviz.effects.edits import without_head, without_keys, without_layer
+from catviz.effects.edits import in_turn, without_head, without_keys, without_layer
 from catviz.effects.questions import Batch, BatchEdit, Rows, check_rows
 from catviz.heads import HeadScore
 from catviz.lens import AttentionLens, Edit
@@ -22,7 +22,14 @@ from catviz.patterns import head_name
 from catviz.roles import mark_roles
 from catviz.words import ROLES, Role
 
-__all__ = ["HeadAblation", "ablate_heads", "ablate_layers", "ablate_roles", "without_role"]
+__all__ = [
+    "HeadAblation",
+    "ablate_heads",
+    "ablate_layers",
+    "ablate_roles",
+    "without_all",
+    "without_role",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +190,29 @@ def without_role(role: Role, *, rows: Rows = "all", renormalise: bool = True) ->
         return without_keys(batch.tokens_of(role), rows=batch.rows(rows), renormalise=renormalise)
 
     return edit
+
+
+def without_all(heads: Sequence[str], roles: Sequence[Role]) -> BatchEdit:
+    """Several heads at once, and all attention to the words of several roles.
+
+    Args:
+        heads: such as "L5H3".
+        roles: what is left of each row is scaled to sum to one again.
+
+    Raises:
+        ValueError: nothing to take out, the name of no head, an unknown role.
+
+    >>> from cat.data import load_data
+    >>> from catviz.effects.comparison import compare_edits
+    >>> texts, lens = load_data("stg-e")["test_ood"][:8], AttentionLens.load("tiny/plain")
+    >>> list(compare_edits(lens, texts, {"both": without_all(["L0H1"], ["spurious"])}))
+    ['both']
+    """
+    if not heads and not roles:
+        raise ValueError("expected heads or roles to take out, got neither")
+    fixed = [without_head(*heads)] if heads else []
+    by_role = [without_role(role) for role in roles]
+    return lambda batch: in_turn(*(edit(batch) for edit in by_role), *fixed)
 
 
 def _always(edit: Edit) -> BatchEdit:

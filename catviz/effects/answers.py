@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from cat.signals import Example
-from cat.stg import read_factors
+from cat.stg import GAMES, read_factors
 
 __all__ = ["GAME_ANSWERS", "AnswerScores", "game_answers"]
 
 GAME_ANSWERS: Mapping[str, tuple[str, ...]] = {
-    "STG_E": ("High Risk", "Low Risk"),
-    "STG_H": tuple(str(index) for index in range(101)),
+    name: game.answers for name, (game, _) in GAMES.items()
 }
 """What each game's rule can answer."""
 

@@ -16,7 +16,7 @@ from cat.intervene import factor_ends, intervene
 from cat.scm import CausalModel, Role
 from cat.signals import Example
 from cat.stg import GAMES, read_factors
-from catviz.effects.answers import GAME_ANSWERS, AnswerScores
+from catviz.effects.answers import AnswerScores
 from catviz.effects.estimate import Estimate, estimate_mean
 from catviz.effects.plain import PlainModel
 from catviz.effects.questions import BatchEdit, Questions
@@ -105,7 +105,7 @@ def average_effects(
     """The average causal effect of each factor on a model's answer, in the game's order.
 
     Every text is written twice, with the factor at the low and at the high end of its range, and
-    asked. The outcome is the probability of "High Risk" among the game's answers (STG_E), or the
+    asked. The outcome is the probability of the game's first answer ("High Risk" in STG_E), or the
     expected index (STG_H); both are then comparable with the rule's answer.
 
     Args:
@@ -113,7 +113,8 @@ def average_effects(
         examples: texts of one game.
         game: whose equations the other factors follow. None for its out-of-distribution version,
             in which they stay as they are: the effect of the factor's own words. With ``STG_E``
-            companions follow their causes: the effect of a change in the world.
+            companions follow their causes: the effect of a change in the world. For texts of a
+            game of one's own, one of its two models (:attr:`cat.own_game.OwnGame.models`).
         factors: names; None for all.
         ends: factor -> (from, to); those not given go over the factor's range in distribution,
             values that training shows (:func:`cat.intervene.factor_ends`).
@@ -130,10 +131,10 @@ def average_effects(
     >>> first.factor, first.start, first.end, first.unit
     ('Smoking', 1, 10, 'probability of High Risk')
     """
-    measure = _measure_of(examples)
+    measure = _measure_of(examples, game)
     game = _game_for(measure, game)
     names = list(game.roles) if factors is None else list(factors)
-    span = {**factor_ends(GAMES[measure.game][0]), **(ends or {})}
+    span = {**factor_ends(measure.game), **(ends or {})}
     for name in (*names, *(ends or {})):
         game[name]  # a KeyError that says which there are
     doses = [(name, value) for name in names for value in span[name]]
@@ -185,11 +186,11 @@ def dose_response(
     >>> [dose.value for dose in doses]
     [0, 1, 2, 3, 4, 5]
     """
-    measure = _measure_of(examples)
+    measure = _measure_of(examples, game)
     game = _game_for(measure, game)
     role = game[factor].role
     if values is None:
-        values = _steps(*factor_ends(GAMES[measure.game][0])[factor])
+        values = _steps(*factor_ends(measure.game)[factor])
     doses = [(factor, value) for value in values]
     told = _outcomes(model, examples, doses, game, measure, edit, batch_size, progress)
     means = [estimate_mean(outcome) for outcome in told.outcome]
@@ -217,29 +218,27 @@ def dose_response(
 class _Measure:
     """What is measured of a game's answers, so that the model's and the rule's compare."""
 
-    game: str
+    game: CausalModel  # whose factors' ranges are gone over
     unit: str
     of_model: Callable[[AnswerScores], np.ndarray]
     of_rule: Callable[[str], float]
     of_log_odds: str | None  # the answer
 
 
-_MEASURES = {
-    "STG_E": _Measure(
-        game="STG_E",
-        unit="probability of High Risk",
+def _measure(game: CausalModel) -> _Measure:
+    if game.name == "STG_H":
+        unit = "expected air quality index"
+        return _Measure(game, unit, AnswerScores.expected_value, float, None)
+    if not game.answers:
+        raise ValueError(f"expected a game that names its answers, {game.name} has none")
+    first = game.answers[0]
+    return _Measure(
+        game=game,
+        unit=f"probability of {first}",
         of_model=lambda scores: scores.shares[:, 0],
-        of_rule=lambda answer: float(answer == "High Risk"),
-        of_log_odds="High Risk",
-    ),
-    "STG_H": _Measure(
-        game="STG_H",
-        unit="expected air quality index",
-        of_model=AnswerScores.expected_value,
-        of_rule=float,
-        of_log_odds=None,
-    ),
-}
+        of_rule=lambda answer: float(answer == first),
+        of_log_odds=first,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,7 +269,7 @@ def _outcomes(
         for example in examples
     ]
     _check_known(model, examples, written)
-    questions = Questions(model, written, GAME_ANSWERS[measure.game], batch_size=batch_size)
+    questions = Questions(model, written, game.answers, batch_size=batch_size)
     scores = questions.ask(edit, progress=progress)
     shape = (len(doses), len(examples))
     log_odds = None
@@ -283,30 +282,32 @@ def _outcomes(
     )
 
 
-def _measure_of(examples: Sequence[str | Example]) -> _Measure:
+def _measure_of(examples: Sequence[str | Example], game: CausalModel | None) -> _Measure:
     if not examples:
         raise ValueError("expected at least one text of a game, got none")
-    games = set()
+    own = game if game is not None and game.name not in GAMES else None
+    found: dict[str, CausalModel] = {}
     for example in examples:
         text = example.text if isinstance(example, Example) else example
-        read = read_factors(text)
+        read = read_factors(text, own)
         if read is None:
+            wanted = own.name if own else " or ".join(GAMES)
             raise ValueError(
-                f"expected texts of {' or '.join(_MEASURES)}, whose causal model is known, got "
-                f"{text[:80]!r}"
+                f"expected texts of {wanted}, whose causal model is known, got {text[:80]!r}"
             )
-        games.add(read[0].name)
-    if len(games) > 1:
-        raise ValueError(f"expected texts of one game, got {sorted(games)}")
-    return _MEASURES[games.pop()]
+        found[read[0].name] = read[0]
+    if len(found) > 1:
+        raise ValueError(f"expected texts of one game, got {sorted(found)}")
+    return _measure(*found.values())
 
 
 def _game_for(measure: _Measure, game: CausalModel | None) -> CausalModel:
-    iid, ood = GAMES[measure.game]
     if game is None:
-        return ood
-    if game.roles != iid.roles:
-        raise ValueError(f"expected a version of {iid.name}, the texts' game, got {game.name}")
+        return GAMES[measure.game.name][1]
+    if game.roles != measure.game.roles:
+        raise ValueError(
+            f"expected a version of {measure.game.name}, the texts' game, got {game.name}"
+        )
     return game
 
 

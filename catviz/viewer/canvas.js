@@ -49,6 +49,12 @@ function picture(width, height, fill) {
   return canvas;
 }
 
+function outline(context, x, y, width, height, colour, line) {
+  context.strokeStyle = colour;
+  context.lineWidth = line;
+  context.strokeRect(x, y, width, height);
+}
+
 function pointIn(canvas, event) {
   const box = canvas.getBoundingClientRect();
   return [event.clientX - box.left, event.clientY - box.top];
@@ -58,12 +64,13 @@ function pointIn(canvas, event) {
 const tick = (value) => (value === 0 ? "0" : String(Number(value.toPrecision(2))));
 
 // A colour bar lying down, as an element: the picture is its own legend.
-function colourBar(scale, note) {
+function colourBar(scale, note, tellsHighest = true) {
   const bar = picture(256, 1, (pixels) => pixels.set(scale.ramp));
   bar.className = "ramp";
   const middle = scale.isDifference ? 0 : scale.max / 4; // half-way on a square root
   const low = scale.isDifference ? -scale.max : 0;
-  const over = scale.isClipped ? ` and more (highest ${tick(scale.highest)})` : "";
+  const highest = tellsHighest ? ` (highest ${tick(scale.highest)})` : "";
+  const over = scale.isClipped ? ` and more${highest}` : "";
   const ticks = [tick(low), tick(middle), `${tick(scale.max)}${over}`];
   return make(
     "div",
@@ -101,9 +108,11 @@ class Tip {
     let left = clientX - box.left + 14;
     if (left + own.width > box.width) left = clientX - box.left - own.width - 10;
     let top = clientY - box.top + 16;
-    if (clientY + 16 + own.height > window.innerHeight) top = clientY - box.top - own.height - 8;
+    // Beyond the layer it would make what stands around scroll.
+    const isBelow = top + own.height > box.height || clientY + 16 + own.height > window.innerHeight;
+    if (isBelow) top = clientY - box.top - own.height - 8;
     this.element.style.left = `${Math.max(0, left)}px`;
-    this.element.style.top = `${top}px`;
+    this.element.style.top = `${Math.max(0, top)}px`;
   }
   hide() {
     this.element.hidden = true;

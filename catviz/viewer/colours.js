@@ -14,10 +14,12 @@ const THEMES = {
   light: {
     background: "#ffffff", ink: "#1f2328", muted: "#59636e", grid: "#e3e6ea", void: "#f1f2f4",
     focus: "#00568a", shade: "33, 145, 140",
+    series: ["#1f2328", "#00795a", "#8e3a86", "#7a6400"],
   },
   dark: {
     background: "#14171a", ink: "#e6e8eb", muted: "#a3abb5", grid: "#2e343a", void: "#24292e",
     focus: "#6fb7e6", shade: "40, 160, 150",
+    series: ["#e6e8eb", "#37c79c", "#dc92d3", "#d6c04e"],
   },
 };
 

@@ -43,7 +43,7 @@ function controls(scene, id, update) {
       here === "in" ? "First token (sink)" : `First token (sink): ${here} in this pattern`,
       "sink",
       [["in", "In"], ["out", "Out"], ["renormalised", "Renormalised"]],
-      here,
+      here === "in" ? state.sink : here,
       (sink) => update({ sink }),
       here !== "in",
     ),
@@ -51,12 +51,14 @@ function controls(scene, id, update) {
   if (patterns.hasRoles) {
     parts.push(
       choice(
-        id, "Keys", "keys", [["text", "As in the text"], ["role", "By role"]], "text",
+        id, "Keys", "keys", [["text", "As in the text"], ["role", "By role"]],
+        state.grouped ? "role" : "text",
         (value) => update({ grouped: value === "role" }),
       ),
     );
     const select = make("select", { id: `${id}-order` });
     for (const [value, label] of scene.orders()) select.append(make("option", { value }, label));
+    select.value = state.order;
     select.addEventListener("change", () => update({ order: select.value }));
     parts.push(
       make(

@@ -26,15 +26,14 @@ async function mountPage(page) {
 // From a notebook: anywidget calls this once a widget (see widget.py). The patterns come in a
 // message, unasked, or on request when a page is loaded again.
 export default () => {
-  let found = null;
-  let arrive;
-  const arrived = new Promise((resolve) => (arrive = resolve));
+  let found = null; // the newest patterns
+  const views = new Set(); // what draws them, once a view
   return {
     initialize({ model }) {
       model.on("msg:custom", (message, buffers) => {
-        if (message.kind !== "patterns" || found) return;
+        if (message.kind !== "patterns") return;
         found = { meta: message.meta, bytes: buffers[0] };
-        arrive();
+        for (const draw of views) draw();
       });
     },
     render({ model, el }) {
@@ -44,21 +43,31 @@ export default () => {
       const text = "Waiting for the kernel. If it has stopped, run the cell again.";
       const waiting = make("p", {}, text);
       const hint = setTimeout(() => root.append(waiting), 2000);
-      if (!found) kernel.send({ kind: "patterns" });
       let viewer = null;
-      let isGone = false;
-      arrived.then(async () => {
+      const openNamed = () => viewer?.openNamed(model.get("opened"));
+      const told = (names) => kernel.set("opened", names);
+      const draw = async () => {
         clearTimeout(hint);
         waiting.remove();
+        viewer?.stop();
+        const mine = found;
         try {
-          const patterns = await Patterns.read(found.meta, found.bytes);
-          if (!isGone) viewer = new Viewer(root, patterns, (...asked) => kernel.exact(...asked));
+          const patterns = await Patterns.read(mine.meta, mine.bytes);
+          if (mine !== found || !views.has(draw)) return;
+          const exact = (...asked) => kernel.exact(...asked);
+          viewer = new Viewer(root, patterns, { exact, told, before: viewer });
+          openNamed();
         } catch (error) {
           fail(root, error);
         }
-      });
+      };
+      views.add(draw);
+      model.on("change:opened", openNamed);
+      if (found) draw();
+      else kernel.send({ kind: "patterns" });
       return () => {
-        isGone = true;
+        views.delete(draw);
+        model.off("change:opened", openNamed);
         clearTimeout(hint);
         kernel.stop();
         viewer?.stop();
@@ -82,12 +91,21 @@ class Kernel {
     model.on("msg:custom", this.listen);
   }
 
+  // Whether there was a kernel to send to; without one, what has been drawn stays.
   send(message) {
     try {
       this.model.send(message);
+      return true;
     } catch {
-      // no kernel: what has been drawn stays
+      return false;
     }
+  }
+
+  // Without a kernel, widgets that are linked in the page follow all the same.
+  set(name, value) {
+    this.model.set(name, value);
+    // Asked first: saving complains in the console where nobody listens.
+    if (this.send({ kind: "hello" })) this.model.save_changes();
   }
 
   exact(heads, sink) {

@@ -212,9 +212,3 @@ class Overview {
     event.stopPropagation(); // the notebook has shortcuts of its own
   }
 }
-
-function outline(context, x, y, width, height, colour, line) {
-  context.strokeStyle = colour;
-  context.lineWidth = line;
-  context.strokeRect(x, y, width, height);
-}

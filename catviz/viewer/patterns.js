@@ -1,10 +1,8 @@
 // The patterns: reading the payload (see payload.py), and sums over heads, rows and roles.
 //
-// A "cell" is a token, or a few neighbours of a long text. Maps are lower triangles in one array:
-// row r, key c at r * (r + 1) / 2 + c. Heads are counted layer by layer.
+// A "cell" is a token, or a few neighbours of a long text. Heads are counted layer by layer.
 
 const FORMAT = 1;
-const triangle = (size) => (size * (size + 1)) / 2;
 
 async function inflate(bytes) {
   if (typeof DecompressionStream === "undefined") {
@@ -191,31 +189,3 @@ class Patterns {
     return sums;
   }
 }
-
-// Which values of a map make its colour scale.
-function scaleMask(size) {
-  const mask = new Uint8Array(triangle(size)).fill(1);
-  for (let row = 0; row < size; row++) mask[triangle(row)] = 0;
-  return mask;
-}
-
-// "0.12345" where it is exact, else "0.123 ± 0.002" with the digits it has. The error shown
-// includes that of the rounding.
-function formatValue(value, error = 0, signed = false) {
-  const sign = signed && value > 0 ? "+" : "";
-  if (!error) {
-    if (value === 0) return "0";
-    return sign + (Math.abs(value) < 1e-4 ? value.toExponential(3) : value.toPrecision(5));
-  }
-  const digits = Math.min(Math.max(Math.ceil(-Math.log10(error)), 1), 6);
-  const unit = 10 ** -digits;
-  const shown = Math.ceil((error + unit / 2) / unit - 1e-9) * unit;
-  return `${sign}${value.toFixed(digits)} ± ${shown.toFixed(digits)}`;
-}
-
-const formatShare = (share, signed = false) => {
-  const percent = 100 * share;
-  const sign = signed && percent > 0 ? "+" : "";
-  if (Math.abs(percent) < 0.05) return "0%";
-  return `${sign}${percent.toFixed(Math.abs(percent) < 9.95 ? 1 : 0)}%`;
-};

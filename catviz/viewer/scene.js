@@ -4,7 +4,8 @@ const DIFFERENCE = "difference";
 const LEAST_FOR_LIFT = 0.01;
 
 class Scene {
-  constructor(patterns) {
+  // before: the scene of other patterns, whose choices are kept as far as they still make sense.
+  constructor(patterns, before = null) {
     this.patterns = patterns;
     this.memo = new Map();
     this.arrived = null; // exact maps from the kernel: {key, maps}
@@ -16,10 +17,33 @@ class Scene {
       grouped: false,
       row: patterns.meta.answerRows[0],
     };
+    if (before) this.keep(before);
+  }
+
+  keep(before) {
+    const { state, patterns } = this;
+    const { show, sink, order, grouped } = before.state;
+    if (before.patterns.nStates === patterns.nStates) state.show = show;
+    if (before.patterns.meta.sink === patterns.meta.sink) state.sink = sink;
+    if (this.orders().some(([name]) => name === order)) state.order = order;
+    state.grouped = grouped && patterns.hasRoles;
+    if (before.patterns.nHeads === patterns.nHeads) this.openNamed(before.openNames());
   }
 
   everyHead() {
     return [...Array(this.patterns.nHeads).keys()];
+  }
+
+  // The names of the heads that are open; none where all are.
+  openNames() {
+    const { selection } = this.state;
+    if (selection.length === this.patterns.nHeads) return [];
+    return selection.map((head) => this.patterns.headName(head));
+  }
+
+  openNamed(names) {
+    const found = this.everyHead().filter((head) => names.includes(this.patterns.headName(head)));
+    this.state.selection = found.length ? found : this.everyHead();
   }
 
   // Opens heads, or adds them to those that are open; adding what is open takes it away.

@@ -5,12 +5,15 @@ const ASK_AFTER = 150; // milliseconds: not for every head that one passes
 let counter = 0; // of viewers, for ids
 
 class Viewer {
-  // exact(heads, sink) -> a Promise of one Float32Array a pattern; null where there is no kernel
-  constructor(root, patterns, exact = null) {
+  // exact(heads, sink) -> a Promise of one Float32Array a pattern; null where there is no kernel.
+  // told(names) is called with the names of the heads that are open, none where all are.
+  // before: the viewer of other patterns, whose choices are kept as far as they still make sense.
+  constructor(root, patterns, { exact = null, told = () => {}, before = null } = {}) {
     this.root = root;
     this.patterns = patterns;
-    this.scene = new Scene(patterns);
+    this.scene = new Scene(patterns, before?.scene);
     this.exact = exact;
+    this.told = told;
     this.build();
     const resizing = new ResizeObserver(() => {
       const width = this.root.clientWidth;
@@ -106,6 +109,14 @@ class Viewer {
   open(heads, adding) {
     this.scene.open(heads, adding);
     this.say([this.scene.selectionName(this.scene.state.selection)]);
+    this.update({});
+    this.told(this.scene.openNames());
+  }
+
+  // From outside, by names; without any that is here: all heads.
+  openNamed(names) {
+    if (names.join() === this.scene.openNames().join()) return;
+    this.scene.openNamed(names);
     this.update({});
   }
 

@@ -1,7 +1,6 @@
 // The text below the map: shaded by what the picked row pays, with shares by role, and as tables.
 
 const MOST_TABLE_HEADS = 1000;
-const MOST_LETTERS = 80; // of a token in the text; the whole of it on hover
 
 class Words {
   constructor(patterns, callbacks) {
@@ -13,22 +12,10 @@ class Words {
     this.tablesBody = make("div", {});
     this.tables.append(this.tablesBody);
     this.tables.addEventListener("toggle", () => this.fillTables());
-    this.chips = patterns.tokens.map((token, at) => {
-      const role = patterns.roles[at];
-      const text = token.trim() ? shorten(token, MOST_LETTERS) : "·";
-      const chip = make("span", { class: `token ${role}`, "data-token": at });
-      const isFirst = patterns.wordOf[at]?.start === at && ROLE_STYLES[role].letter;
-      // The letter stands before the word, not before the space in front of it.
-      if (isFirst) chip.append(roleBadge(role), text.trimStart());
-      else chip.append(text);
-      return chip;
-    });
-    this.chips.forEach((chip, at) => {
-      // Lines break where the text's do, and may before words, with or without a space in front.
-      if (patterns.tokens[at - 1]?.endsWith("↵")) this.text.append(make("br"));
-      else if (/^\s*[\p{L}\p{N}]/u.test(patterns.tokens[at])) this.text.append("\u200b");
-      this.text.append(chip);
-    });
+    this.chips = tokenChips(
+      patterns.tokens, patterns.roles, (token) => patterns.wordOf[token]?.start === token,
+    );
+    layChips(this.text, patterns.tokens, this.chips);
     const at = (event) => {
       const chip = event.target.closest?.(".token");
       return chip ? Number(chip.dataset.token) : null;
@@ -47,9 +34,8 @@ class Words {
     // The first token would take all of the shade.
     const highest = Math.max(1e-9, ...Array.from(values.subarray(1, row + 1), Math.abs));
     this.chips.forEach((chip, at) => {
-      const strength = 0.72 * Math.min(Math.abs(values[at]) / highest, 1);
       const shade = !isDifference ? theme.shade : values[at] < 0 ? "214, 96, 77" : "67, 147, 195";
-      chip.style.background = at <= row && strength > 0.004 ? `rgba(${shade}, ${strength})` : "";
+      shadeChip(chip, at <= row ? Math.abs(values[at]) / highest : 0, shade);
       chip.classList.toggle("later", at > row);
       chip.classList.toggle("picked", at === row);
     });
@@ -133,31 +119,4 @@ class Words {
     }
     this.tablesBody.replaceChildren(...parts);
   }
-}
-
-function table(caption, header, rows) {
-  const names = header.map((text) => make("th", { scope: "col" }, text));
-  return make(
-    "div",
-    { class: "table", tabindex: 0, role: "region", "aria-label": caption },
-    make(
-      "table",
-      {},
-      make("caption", {}, caption),
-      make("thead", {}, make("tr", {}, ...names)),
-      make(
-        "tbody",
-        {},
-        ...rows.map((cells) =>
-          make(
-            "tr",
-            {},
-            ...cells.map((text, at) =>
-              at === 0 ? make("th", { scope: "row" }, text) : make("td", {}, text),
-            ),
-          ),
-        ),
-      ),
-    ),
-  );
 }

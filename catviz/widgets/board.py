@@ -22,7 +22,8 @@ class Board(anywidget.AnyWidget):
     charts follow it at once, whatever the kernel is doing. What is shown travels in messages and
     is no part of the widget's state, so a saved notebook stays small.
 
-    Any thread may call :meth:`show` and :meth:`add_frame`.
+    Any thread may call :meth:`show` and :meth:`add_frame`. In the page each chart is a ``figure``
+    with ``data-chart``, its name, and ``data-frame``, the number of the frame that it shows.
 
     Args:
         order: names of the charts, in reading order; those that are not named come after them.
@@ -71,8 +72,12 @@ class Board(anywidget.AnyWidget):
 
     @property
     def charts(self) -> dict[str, Chart]:
-        """What is to be seen now."""
-        return self._shown | (self._frames[self.frame] if self._frames else {})
+        """What is to be seen now; the newest frame where :attr:`frame` says one beyond it."""
+        with self._lock:
+            if not self._frames:
+                return dict(self._shown)
+            last = len(self._frames) - 1
+            return self._shown | self._frames[min(self.frame, last) if self.frame >= 0 else last]
 
     def _send_charts(self, kind: str, charts: Mapping[str, Chart], **more: Any) -> None:
         content, buffers = encode(charts)

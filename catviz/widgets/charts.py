@@ -50,6 +50,7 @@ class Line:
         sizes = {len(v) for v in (self.x, self.y, self.low, self.high) if v is not None}
         if len(sizes) > 1:
             raise ValueError(f"{self.name}: expected as many y as x, got lengths {sorted(sizes)}")
+        _check_finite(self.name, "x", self.x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +76,13 @@ class LineChart:
     cursor: tuple[float, str] | None = None
     percent: bool = False  # the y axis holds shares, to be read as percent
     note: str = ""
+
+    def __post_init__(self) -> None:
+        _check_span(self.title, "x_range", self.x_range)
+        _check_span(self.title, "y_range", self.y_range)
+        _check_finite(self.title, "places of ticks", [place for place, _ in self.ticks or ()])
+        if self.cursor is not None:
+            _check_finite(self.title, "place of the cursor", [self.cursor[0]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +124,7 @@ class DotChart:
                 f"{self.title}: expected a role and values for each of the {len(self.rows)} rows, "
                 f"got lengths {sorted(sizes)}"
             )
+        _check_span(self.title, "x_range", self.x_range)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +155,9 @@ class MapChart:
                 f"{self.title}: expected a role and a row and a column for each of the {n} tokens, "
                 f"got {len(self.roles)} roles and values {np.shape(self.values)}"
             )
+        if self.row is not None and not 0 <= self.row < n:
+            raise ValueError(f"{self.title}: expected a row from 0 to {n - 1}, got {self.row}")
+        _check_finite(self.title, "values", self.values)
         for role in self.roles:
             _check_role(role)
 
@@ -174,6 +186,7 @@ class TextChart:
                 f"{self.title}: expected a role and a weight for each of the {len(self.tokens)} "
                 f"tokens, got {len(self.roles)} and {len(self.weights)}"
             )
+        _check_finite(self.title, "weights", self.weights)
         for role in self.roles:
             _check_role(role)
 
@@ -221,12 +234,30 @@ def _encode(part: Any, packed: _Packed) -> dict[str, Any]:
         elif isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{found.get('title', '')}: expected a finite {name}, got {value}")
         else:
-            found[name] = value
+            found[name] = _plain(value)
     if type(part) in _KINDS:
         found["kind"] = _KINDS[type(part)]
     return found
 
 
+def _plain(value: Any) -> Any:
+    """What JSON knows: lists and Python's own numbers, where NumPy's were given."""
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _check_role(role: Role | None) -> None:
     if role is not None and role not in ROLES:
         raise ValueError(f"expected a role of {', '.join(ROLES)}, got {role!r}")
+
+
+def _check_finite(where: str, name: str, values: Any) -> None:
+    wrong = np.size(values) - np.count_nonzero(np.isfinite(np.asarray(values, dtype=float)))
+    if wrong:
+        raise ValueError(f"{where}: expected finite {name}, got {wrong} that are not")
+
+
+def _check_span(where: str, name: str, span: Span | None) -> None:
+    if span is not None and not -math.inf < span[0] < span[1] < math.inf:
+        raise ValueError(f"{where}: expected {name} from low to high, got {span}")

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+
+from catviz.viewer.module import join_module
 
 __all__ = ["board_module"]
+
+_PARTS = (
+    "frames.js",
+    "svg.js",
+    "axes.js",
+    "looks.js",
+    "lines.js",
+    "dots.js",
+    "map.js",
+    "text.js",
+    "card.js",
+    "layout.js",
+    "board.js",
+)
 
 
 @cache
 def board_module() -> str:
     """Return the text of the module; its default export is what anywidget asks for."""
-    return files(__package__).joinpath("board.js").read_text(encoding="utf-8")
+    return join_module(__package__, style="board.css", parts=_PARTS)

@@ -10,7 +10,13 @@ import torch
 
 from cat.signals import Example
 from cat.stg import annotate, stg_e
-from catviz.effects.ablation import ablate_heads, ablate_layers, ablate_roles, without_role
+from catviz.effects.ablation import (
+    ablate_heads,
+    ablate_layers,
+    ablate_roles,
+    without_all,
+    without_role,
+)
 from catviz.effects.comparison import compare_edits
 from catviz.effects.edits import without_head
 from catviz.effects.plain import PlainModel
@@ -83,6 +89,23 @@ def test_layers_are_worth_what_a_model_without_them_lacks(deep, texts):
         after = log_odds(cut(deep.model, layer, list(range(HEADS))), texts[:6])
         np.testing.assert_allclose(comparison.log_odds_before, before, atol=1e-4)
         np.testing.assert_allclose(comparison.log_odds_after, after, atol=1e-4)
+
+
+def test_heads_and_roles_at_once(deep, texts):
+    """Roles in a model whose heads were cut are what both together are."""
+    lacking = AttentionLens(cut(cut(deep.model, 0, [1, 3]), 2, [0]), tokenizer(), name="lacking")
+    heads = ["L0H1", "L0H3", "L2H0"]
+    for roles in ([], ["spurious"], ["spurious", "irrelevant"]):
+        wanted = score_answers(
+            lacking, texts[:4], PAIR, edit=without_all([], roles) if roles else None
+        )
+        found = score_answers(deep, texts[:4], PAIR, edit=without_all(heads, roles))
+        np.testing.assert_allclose(found.log_probs, wanted.log_probs, atol=1e-4)
+    one = score_answers(deep, texts[:4], PAIR, edit=without_all([], ["spurious"]))
+    same = score_answers(deep, texts[:4], PAIR, edit=without_role("spurious"))
+    np.testing.assert_array_equal(one.log_probs, same.log_probs)
+    with pytest.raises(ValueError, match="got neither"):
+        without_all([], [])
 
 
 def test_a_role_without_attention_is_words_out_of_sight(deep, texts):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from cat.intervene import factor_ends, intervene
+from cat.own_game import BEACH, OwnGame
 from cat.signals import Example
-from cat.stg import STG_E, STG_E_OOD, STG_H, annotate, stg_e, stg_h
+from cat.stg import STG_E, STG_E_OOD, STG_H, annotate, read_factors, stg_e, stg_h
 from catviz.effects.interventions import average_effects, dose_response
 from catviz.effects.plain import PlainModel
 from catviz.effects.questions import score_answers
@@ -243,3 +245,38 @@ def test_bad_doses_say_what_was_expected(ood):
         dose_response(RULE, ood[:1], "Age")
     with pytest.raises(ValueError, match="at least one factor and value"):
         dose_response(RULE, ood[:1], "Smoking", [])
+
+
+def test_a_game_of_ones_own():
+    game = replace(BEACH, train_texts=1, test_texts=12)
+    texts = game.splits()["test_ood"]
+    iid, ood = game.models
+    model, tokenizer = game.fresh_model()
+    found = average_effects(PlainModel(model, tokenizer, "fresh"), texts, game=ood)
+    assert [effect.factor for effect in found] == list(ood.roles)
+    assert {effect.unit for effect in found} == {"probability of Busy"}
+    for effect in found:
+        answers = [
+            [ood.answer({**values_of(game, text), effect.factor: end}) == "Busy" for text in texts]
+            for end in (effect.start, effect.end)
+        ]
+        assert effect.true == pytest.approx((sum(answers[1]) - sum(answers[0])) / 12)
+    world = average_effects(
+        PlainModel(model, tokenizer, "fresh"), texts, game=iid, factors=["Heat"]
+    )
+    assert world[0].true == found[0].true
+    assert world[0].effect != found[0].effect, "there the ice cream follows"
+
+
+def values_of(game: OwnGame, text: Example) -> dict[str, int]:
+    read = read_factors(text.text, game.models[0])
+    assert read is not None
+    return {name: int(value) for name, (value, _) in read[1].items()}
+
+
+def test_texts_of_another_game_than_ones_own():
+    with pytest.raises(ValueError, match="expected texts of A day at the beach"):
+        average_effects(None, [EASY["test_ood"][0]["input"]], game=BEACH.models[0])
+    nameless, texts = replace(BEACH.models[0], answers=()), BEACH.splits()["test_ood"][:1]
+    with pytest.raises(ValueError, match="names its answers"):
+        average_effects(None, texts, game=nameless)

@@ -57,6 +57,37 @@ def test_questions_are_answered(sent: list[Any]) -> None:
         assert np.abs(np.frombuffer(values, dtype=np.float32) - wanted).max() < 1e-7
 
 
+def test_other_patterns_take_the_place_of_the_first(sent: list[Any]) -> None:
+    viewer = AttentionViewer(random_pattern(), static=attention_map([random_pattern().mean()]))
+    viewer.open_heads("L0H1", "L2H3")
+    sent.clear()
+    other, after = random_pattern(layers=1, seed=2), random_pattern(layers=1, seed=3)
+    viewer.show(other, after=after)
+    [(content, [data])] = sent
+    payload = viewer_payload(other, after=after)
+    assert (content["meta"], data) == (payload.meta, payload.data)
+    assert viewer.opened == ["L0H1"]  # what is still there stays open
+    assert viewer._picture().data != attention_map([random_pattern().mean()]).data
+    # A question about the first ones came late.
+    viewer._handle_custom_msg({"kind": "map", "id": "7", "heads": [11], "sink": "in"}, [])
+    assert len(sent) == 1
+    with pytest.raises(ValueError, match="same heads"):
+        viewer.show(other, after=after.select(heads=[0]))
+    assert len(sent) == 1
+    assert viewer._after is after
+
+
+@pytest.mark.usefixtures("sent")
+def test_heads_are_opened_by_name() -> None:
+    viewer = AttentionViewer(random_pattern())
+    viewer.open_heads("L1H2")
+    assert viewer.get_state()["opened"] == ["L1H2"]
+    with pytest.raises(ValueError, match=r"L0H0 to L2H3, got \['L9H9'\]"):
+        viewer.open_heads("L0H1", "L9H9")
+    viewer.open_heads()
+    assert viewer.opened == []
+
+
 @pytest.mark.usefixtures("sent")
 def test_a_picture_stands_beside() -> None:
     pattern = random_pattern()

@@ -59,10 +59,10 @@ def test_in_jupyterlab(browser: Browser, tmp_path: Path) -> None:
         assert {"image/png", "text/plain"} < {*shown["data"]}
         assert notebook.path.stat().st_size < 1_000_000
 
-        # A page that is loaded again asks the kernel for the patterns.
+        # A page that is loaded again asks the kernel for the patterns; the head is still open.
         page.reload()
         viewer = Opened(page, notebook.seen)
-        assert viewer.title == "Mean of all 16 heads"
+        assert viewer.title == "Layer 1, head 2"
 
         # Without a kernel what has been drawn goes on working.
         notebook.command("kernelmenu:shutdown")
