@@ -17,8 +17,9 @@ from typing import Any, Literal
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as MplFigure
 
+from catviz.figures.notebook import figure_output
 from catviz.figures.page import html_page
-from catviz.figures.style import Theme, ThemeName, theme_named, themed
+from catviz.figures.style import THEMES, Theme, ThemeName, theme_named, themed
 from catviz.figures.text import escape, printable
 from catviz.files import write_atomically
 
@@ -28,8 +29,7 @@ Record = Mapping[str, object]
 ImageKind = Literal["svg", "pdf", "png"]
 
 _SUFFIXES = ("svg", "pdf", "png", "html", "json", "csv")
-_SCREEN_DPI = 96
-_PNG_DPI = 2 * _SCREEN_DPI  # sharp on dense screens
+_PNG_DPI = 192  # two pixels for one of the screen's: sharp on dense screens
 _UNDATED: dict[ImageKind, dict[str, None]] = {  # the same bytes for the same figure
     "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
     "pdf": {"CreationDate": None},
@@ -122,16 +122,8 @@ class Figure:
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, str], dict[str, Any]]:
-        png = self.render("png")
-        width, height = (
-            int.from_bytes(png[at : at + 4], "big") * _SCREEN_DPI // _PNG_DPI for at in (16, 20)
-        )
-        data = {
-            "text/plain": repr(self),
-            "text/html": self.html(),
-            "image/png": base64.b64encode(png).decode("ascii"),
-        }
-        return data, {"image/png": {"width": width, "height": height}}
+        light, dark = (self.render("png", theme=theme) for theme in THEMES)
+        return figure_output(repr(self), light, dark, alt=self.alt, caption=self.caption)
 
 
 def save_all(

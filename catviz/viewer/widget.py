@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
+from catviz.figures.notebook import few_colours, image_output
 from catviz.patterns import AttentionPattern
 from catviz.viewer.module import viewer_module
 from catviz.viewer.page import write_viewer
@@ -130,11 +130,8 @@ class AttentionViewer(anywidget.AnyWidget):
         if bundle is None:
             return None
         data, about = bundle
-        png = self._picture().render("png")
-        # Figures have two pixels for one of the screen's.
-        width, height = (int.from_bytes(png[at : at + 4], "big") // 2 for at in (16, 20))
-        data["image/png"] = b64encode(png).decode("ascii")
-        return data, {**about, "image/png": {"width": width, "height": height}}
+        data["image/png"], size = image_output(few_colours(self._picture().render("png")))
+        return data, {**about, "image/png": size}
 
     def _picture(self) -> Figure:
         if self._static is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
@@ -11,6 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from catviz.figures.figure import Figure
+from catviz.figures.notebook import few_colours, image_output
 
 __all__ = ["Message", "Panel"]
 
@@ -103,11 +103,8 @@ class Panel(widgets.VBox):
         if bundle is None:
             return None
         data, about = bundle if isinstance(bundle, tuple) else (bundle, {})
-        png = self.static().render("png")
-        # Figures have two pixels for one of the screen's.
-        width, height = (int.from_bytes(png[at : at + 4], "big") // 2 for at in (16, 20))
-        data["image/png"] = b64encode(png).decode("ascii")
-        return data, {**about, "image/png": {"width": width, "height": height}}
+        data["image/png"], size = image_output(few_colours(self.static().render("png")))
+        return data, {**about, "image/png": size}
 
 
 def _told(error: BaseException | str) -> str:

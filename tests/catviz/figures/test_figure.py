@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 import struct
 import subprocess
@@ -11,8 +13,10 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pytest
 from matplotlib.figure import Figure as MplFigure
+from PIL import Image
 
 from catviz.figures.figure import Figure, Record, save_all
 from catviz.figures.maps import attention_map
@@ -88,8 +92,27 @@ def test_unknown_suffix_and_theme_name_those_that_work(simple: Figure, tmp_path:
 def test_a_notebook_shows_html_and_a_picture(simple: Figure) -> None:
     data, metadata = simple._repr_mimebundle_()
     assert set(data) == {"text/plain", "text/html", "image/png"}
-    assert data["text/html"] == simple.html()
-    assert metadata["image/png"]["width"] > 100
+    html, size = data["text/html"], metadata["image/png"]
+    assert f'src="data:image/png;base64,{data["image/png"]}"' in html
+    assert escape(HOSTILE) in html
+    assert "<script" not in html
+    # Figures have two pixels for one of the screen's.
+    whole = Image.open(io.BytesIO(simple.render("png")))
+    assert (size["width"], size["height"]) == (whole.width // 2, whole.height // 2)
+
+
+def test_a_notebook_in_a_dark_theme_shows_the_dark_picture(simple: Figure) -> None:
+    html = simple._repr_mimebundle_()[0]["text/html"]
+    (name,) = re.findall(r'<img class="([\w-]+)"', html)
+    rule = rf'\[data-jp-theme-light="false"\] \.{name}, .*? {{ content: url\("[^,]*,([^"]+)"\)'
+    (dark,) = re.findall(rule, html)
+    shown = {"light": simple._repr_mimebundle_()[0]["image/png"], "dark": dark}
+    for theme, png in shown.items():
+        picture, drawn = (
+            np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=int)
+            for data in (base64.b64decode(png), simple.render("png", theme=theme))  # type: ignore[arg-type]
+        )
+        assert np.abs(picture - drawn).mean() < 3
 
 
 def test_save_all_writes_each_figure_in_each_format(simple: Figure, tmp_path: Path) -> None:
