@@ -32,7 +32,8 @@ def intervene(
         text: a text of the game, or an example of which the prompt is taken.
         interventions: factor -> the value to set.
         game: whose equations the other factors follow. None for the out-of-distribution version
-            of the text's game, in which no factor depends on another: only those set change.
+            of the text's game, in which no factor depends on another: only those set change. For
+            a game of one's own, one of its two models (:attr:`cat.own_game.OwnGame.models`).
 
     Raises:
         ValueError: a text of no game or of another one; a value that is no number, or broken
@@ -56,7 +57,7 @@ def intervene(
         if changed[name] != values[name]:  # from the end, so that the places before stay right
             start, end = factors[name][1]
             written = written[:start] + _rewrite(prompt[start:end], changed[name]) + written[end:]
-    return annotate(Example(written, str(game.answer(changed))))
+    return annotate(Example(written, str(game.answer(changed))), game)
 
 
 def counterfactual_values(
@@ -110,19 +111,14 @@ def _ends(values: list[float]) -> tuple[float, float]:
 
 
 def _read(text: str, game: CausalModel | None) -> tuple[CausalModel, Mapping[str, Any]]:
-    read = read_factors(text)
+    read = read_factors(text, game)
     if read is None:
-        raise ValueError(
-            f"expected a text of {' or '.join(GAMES)} with all its factors, got {text[:80]!r}"
-        )
+        wanted = " or ".join(GAMES) if game is None else game.name
+        other = None if game is None else read_factors(text)
+        got = f"one of {other[0].name}: give the game of the text" if other else repr(text[:80])
+        raise ValueError(f"expected a text of {wanted} with all its factors, got {got}")
     found, factors = read
-    if game is None:
-        game = GAMES[found.name][1]
-    if set(game.roles) != set(found.roles):
-        raise ValueError(
-            f"expected a text of {game.name}, got one of {found.name}: give the game of the text"
-        )
-    return game, factors
+    return (GAMES[found.name][1] if game is None else game), factors
 
 
 def _check_value(name: str, value: Any, *, whole: bool) -> None:

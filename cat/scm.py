@@ -51,7 +51,8 @@ class Sample:
 class CausalModel:
     """Variables in causal order, and the rule by which some of them determine the answer.
 
-    ``answer(values)`` may read causal variables only.
+    ``answer(values)`` may read causal variables only; ``answers`` are those that it can give, as
+    texts, where they are known. The first is the one whose probability is measured.
 
     >>> from cat.stg import STG_E
     >>> STG_E.equations["Clothing size"]
@@ -65,6 +66,7 @@ class CausalModel:
     variables: tuple[Variable, ...]
     answer: Callable[[Values], Any]
     rule: str
+    answers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from random import Random
 from typing import Any, Literal
 
@@ -98,6 +98,7 @@ STG_E = CausalModel(
     ),
     answer=_risk,
     rule="High Risk when 1.2 Smoking + 0.7 Weight - Exercise > 7.2, else Low Risk",
+    answers=("High Risk", "Low Risk"),
 )
 """STG_E in distribution; its answer is the rule's (without the files' third label)."""
 
@@ -247,6 +248,7 @@ STG_H = CausalModel(
         "round(2 (20 + clip(.3 Industrial + .25 Vehicle + .2 Coal + .15 Burning "
         "- .2 Green - .3 Dispersion, -20, 30)))"
     ),
+    answers=tuple(str(index) for index in range(101)),
 )
 """STG_H in distribution. Its text shows values rounded; the answer comes from the exact ones."""
 
@@ -354,36 +356,42 @@ def _factor_pattern(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){re.escape(name)}: (-?\d+(?:\.\d+)?)(?:%|th|Mbps)?(?!\w)")
 
 
-_FACTORS = {
-    game: {name: _factor_pattern(name) for name in model.roles}
-    for game, (model, _) in GAMES.items()
-}
+@cache
+def _factor_patterns(names: tuple[str, ...]) -> Mapping[str, re.Pattern[str]]:
+    return {name: _factor_pattern(name) for name in names}
 
 
-def read_factors(text: str) -> tuple[CausalModel, dict[str, tuple[float, Span]]] | None:
+def read_factors(
+    text: str, game: CausalModel | None = None
+) -> tuple[CausalModel, dict[str, tuple[float, Span]]] | None:
     """The game that a text belongs to, and each factor's value and place; None for other texts.
+
+    Args:
+        game: look for this game's factors; None to look for those of :data:`GAMES`.
 
     >>> game, factors = read_factors(stg_e(seed=42)["test_ood"][0]["input"])
     >>> game.name, factors["Smoking"]
     ('STG_E', (10.0, Span(start=168, end=179)))
     """
-    for game, patterns in _FACTORS.items():
+    for one in [game] if game else [iid for iid, _ in GAMES.values()]:
+        patterns = _factor_patterns(tuple(one.roles))
         found = {name: pattern.search(text) for name, pattern in patterns.items()}
         factors = {
             name: (float(match[1]), Span(*match.span())) for name, match in found.items() if match
         }
         if len(factors) == len(patterns):
-            return GAMES[game][0], factors
+            return one, factors
     return None
 
 
-def annotate(example: Example) -> Example:
+def annotate(example: Example, game: CausalModel | None = None) -> Example:
     """An example that knows its factors' roles, when its text is one of the game's.
 
     Where the record brought no signals (the published test files), the answer's causes are the
-    causal factors, as explicit character spans. Other texts come back as they are.
+    causal factors, as explicit character spans. Other texts come back as they are. ``game`` as in
+    :func:`read_factors`.
     """
-    read = read_factors(example.full_text)
+    read = read_factors(example.full_text, game)
     if read is None:
         return example
     model, factors = read

@@ -1,14 +1,16 @@
-"""The embedded models: a Llama-shaped decoder small enough to train live, over STG_E's texts.
+"""The embedded models: a Llama-shaped decoder small enough to train live, over a game's texts.
 
 ``tiny`` reads each factor with its value as one token ("Smoking: 8"), so that nothing has to be
 bound and the effect of the loss shows within seconds. ``tiny-word`` is its harder twin: the name,
 the colon, the number and the comma are tokens, and the model must bind each name to its number.
+
+Their words are STG_E's, or those of a game of one's own (:mod:`cat.own_game`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +18,10 @@ from typing import Any
 from cat.stg import STG_E, STG_E_QUESTION
 
 __all__ = [
+    "SPECIAL_TOKENS",
+    "STG_E_WORDS",
     "TINY_MODELS",
+    "GameWords",
     "TinyShape",
     "one_thread",
     "suitable_threads",
@@ -24,7 +29,7 @@ __all__ = [
     "tiny_tokenizer",
 ]
 
-PAD, EOS, UNKNOWN = "<pad>", "<eos>", "<unk>"
+PAD, EOS, UNKNOWN = SPECIAL_TOKENS = ("<pad>", "<eos>", "<unk>")
 ANSWERS = ("High Risk", "Low Risk", "Middle Risk")
 SMALL = 1_000_000  # weights, below which threads cost more than they save
 VALUES = range(0, 21)  # the games' values are 0..15; a few more for those who try
@@ -46,6 +51,28 @@ TINY_MODELS = {
     "tiny": TinyShape(layers=1, factor_is_one_token=True),
     "tiny-word": TinyShape(layers=2, factor_is_one_token=False),
 }
+
+
+@dataclass(frozen=True)
+class GameWords:
+    """What a game's texts are made of, which a word-level tokenizer must know.
+
+    Attributes:
+        question: the sentences in front; each is one token.
+        answers: each is one token.
+        values: factor -> the whole numbers that it may have.
+
+    >>> words = GameWords("Will it rain?", ("Rain", "No rain"), {"Clouds": range(2)})
+    >>> tiny_tokenizer(words=words).tokenize("Will it rain? Clouds: 1 Answer: No rain")
+    ['Will it rain?', 'Clouds: 1', 'Answer:', 'No rain']
+    """
+
+    question: str
+    answers: tuple[str, ...]
+    values: Mapping[str, Iterable[int]]
+
+
+STG_E_WORDS = GameWords(STG_E_QUESTION, ANSWERS, dict.fromkeys(STG_E.roles, VALUES))
 
 
 @contextmanager
@@ -70,8 +97,12 @@ def suitable_threads(model: Any) -> AbstractContextManager[None]:
     return one_thread() if weights < SMALL else nullcontext()
 
 
-def tiny_tokenizer(name: str = "tiny") -> Any:
+def tiny_tokenizer(name: str = "tiny", *, words: GameWords = STG_E_WORDS) -> Any:
     """The word-level tokenizer of an embedded model, as a fast Hugging Face tokenizer.
+
+    Args:
+        name: of :data:`TINY_MODELS`.
+        words: of the game whose texts it reads.
 
     >>> tiny_tokenizer().tokenize("Smoking: 8, Weight: 4 Answer: High Risk")
     ['Smoking: 8', 'Weight: 4', 'Answer:', 'High Risk']
@@ -82,8 +113,8 @@ def tiny_tokenizer(name: str = "tiny") -> Any:
     from transformers import PreTrainedTokenizerFast
 
     shape = TINY_MODELS[name]
-    words = _vocabulary(shape)
-    tokens = [PAD, EOS, UNKNOWN, *words]
+    known = _vocabulary(shape, words)
+    tokens = [*SPECIAL_TOKENS, *known]
     core = Tokenizer(
         models.WordLevel({token: i for i, token in enumerate(tokens)}, unk_token=UNKNOWN)
     )
@@ -91,7 +122,7 @@ def tiny_tokenizer(name: str = "tiny") -> Any:
     separators = r"[\s,]+" if shape.factor_is_one_token else r"\s+"
     core.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(rf"{_any_of(words)}|[^\s,]+"), "isolated"),
+            pre_tokenizers.Split(Regex(rf"{_any_of(known)}|[^\s,]+"), "isolated"),
             pre_tokenizers.Split(Regex(rf"^{separators}$"), "removed"),
         ]
     )
@@ -107,13 +138,17 @@ def tiny_tokenizer(name: str = "tiny") -> Any:
     )
 
 
-def tiny_model(name: str = "tiny", *, seed: int = 42) -> Any:
-    """An embedded model with fresh weights drawn from a seed; torch's generator stays as it was."""
+def tiny_model(name: str = "tiny", *, seed: int = 42, words: GameWords = STG_E_WORDS) -> Any:
+    """An embedded model with fresh weights drawn from a seed; torch's generator stays as it was.
+
+    Args:
+        name, words: as for :func:`tiny_tokenizer`.
+    """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     shape = TINY_MODELS[name]
-    vocabulary = 3 + len(_vocabulary(shape))
+    vocabulary = len(SPECIAL_TOKENS) + len(_vocabulary(shape, words))
     config = LlamaConfig(
         vocab_size=vocabulary,
         hidden_size=shape.width,
@@ -132,12 +167,15 @@ def tiny_model(name: str = "tiny", *, seed: int = 42) -> Any:
         return LlamaForCausalLM(config)
 
 
-def _vocabulary(shape: TinyShape) -> list[str]:
-    sentences = re.findall(r"[^.]+\.", STG_E_QUESTION)
-    common = [*(sentence.strip() for sentence in sentences), "Answer:", *ANSWERS]
+def _vocabulary(shape: TinyShape, words: GameWords) -> list[str]:
+    sentences = re.split(r"(?<=[.!?])\s+", words.question)
+    common = [*sentences, "Answer:", *words.answers]
     if shape.factor_is_one_token:
-        return common + [f"{name}: {value}" for name in STG_E.roles for value in VALUES]
-    return [*common, *STG_E.roles, ":", ",", *(str(value) for value in VALUES)]
+        factors = [f"{name}: {value}" for name, values in words.values.items() for value in values]
+    else:
+        numbers = (str(value) for values in words.values.values() for value in values)
+        factors = [*words.values, ":", ",", *numbers]
+    return list(dict.fromkeys([*common, *factors]))
 
 
 def _any_of(words: list[str]) -> str:

@@ -46,7 +46,7 @@ def test_a_class_trains_live(browser: Browser, tmp_path: Path) -> None:
     with opened_notebook(browser, tmp_path, PANEL, MEANWHILE) as notebook:
         page = notebook.page
         notebook.run_all()
-        page.locator(".catviz-train").wait_for(timeout=15_000)
+        page.locator(".catviz-train").wait_for(timeout=30_000)
         page.get_by_text("0 idle").wait_for()
 
         # A double click is one run, and while it trains another cell runs.
