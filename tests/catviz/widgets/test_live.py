@@ -111,7 +111,7 @@ def test_replay_decides_what_the_figure_shows(finished: LiveTraining) -> None:
     finished.controls.replay.value = finished.controls.replay.max
     figure = finished.static()
     assert {record.get("model") for record in figure.data} == {"step 24, alpha 10", "alpha 10"}
-    assert figure.title == "Live training"
+    assert figure.title.startswith("Live training. Done: 24 steps in ")
     assert figure.render("png").startswith(b"\x89PNG")
 
 
@@ -144,6 +144,9 @@ def test_alpha_moved_in_mid_run_is_told(panel: LiveTraining) -> None:
     assert panel.board.charts["density"].title == "Attention by role, step 24, plain"
     panel.controls.replay.value = 0
     assert {record.get("model") for record in panel.static().data} == {"step 0, alpha 10"}
+    panel.controls.replay.value = panel.controls.replay.max
+    labels = {record.get("model") for record in panel.static().data}
+    assert labels == {"step 24, plain", "alpha 10, then plain"}
 
 
 def test_two_clicks_are_one_run() -> None:
