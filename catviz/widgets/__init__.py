@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 from catviz.lazy import load_lazily
 
 if TYPE_CHECKING:
-    from catviz.widgets.explorer import Explorer
-    from catviz.widgets.game_builder import GameBuilder
-    from catviz.widgets.live import LiveTraining
-    from catviz.widgets.steered import SteeredAlpha
-    from catviz.widgets.trained import TrainedAlpha
+    from catviz.widgets.alpha.steered import SteeredAlpha
+    from catviz.widgets.alpha.trained import TrainedAlpha
+    from catviz.widgets.explorer.explorer import Explorer
+    from catviz.widgets.game.builder import GameBuilder
+    from catviz.widgets.live.training import LiveTraining
 
 __all__ = ["Explorer", "GameBuilder", "LiveTraining", "SteeredAlpha", "TrainedAlpha"]
 
 _HOME = {
-    "Explorer": "explorer",
-    "GameBuilder": "game_builder",
-    "LiveTraining": "live",
-    "SteeredAlpha": "steered",
-    "TrainedAlpha": "trained",
+    "Explorer": "explorer.explorer",
+    "GameBuilder": "game.builder",
+    "LiveTraining": "live.training",
+    "SteeredAlpha": "alpha.steered",
+    "TrainedAlpha": "alpha.trained",
 }
 
 __getattr__, __dir__ = load_lazily(__name__, _HOME)

@@ -4,6 +4,7 @@ export default {
   render({ model, el }) {
     const button = document.createElement("button");
     button.type = "button";
+    Object.assign(button.style, { width: "100%", margin: 0 });
     const show = () => {
       button.textContent = model.get("description");
       button.disabled = model.get("disabled");

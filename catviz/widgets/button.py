@@ -12,6 +12,8 @@ from ipywidgets import CallbackDispatcher
 
 __all__ = ["PushButton"]
 
+_LAYOUT = {"width": "11em"}
+
 
 class PushButton(anywidget.AnyWidget):
     """As ipywidgets' Button; pressed after the kernel was restarted it says so, where that one
@@ -34,7 +36,7 @@ class PushButton(anywidget.AnyWidget):
     primary = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, description: str = "", **traits: Any) -> None:
-        super().__init__(description=description, **traits)
+        super().__init__(description=description, **{"layout": _LAYOUT, **traits})
         self._pressed = CallbackDispatcher()
         self.on_msg(self._hear)
 

@@ -1,0 +1,1 @@
+"""A form in which a class makes a game of its own."""

@@ -1,0 +1,1 @@
+"""Training before everybody's eyes: the run, its controls, what is shown of it."""
