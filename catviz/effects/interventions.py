@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -263,11 +264,7 @@ def _outcomes(
     """Each text under each do(factor = value), answered by the model and by the rule."""
     if not doses:
         raise ValueError("expected at least one factor and value to set, got none")
-    written = [
-        intervene(example, {name: value}, game=game)
-        for name, value in doses
-        for example in examples
-    ]
+    written = _written(tuple(examples), tuple(doses), game)
     _check_known(model, examples, written)
     questions = Questions(model, written, game.answers, batch_size=batch_size)
     scores = questions.ask(edit, progress=progress)
@@ -279,6 +276,18 @@ def _outcomes(
         outcome=measure.of_model(scores).reshape(shape),
         true=np.array([measure.of_rule(one.answer) for one in written]).reshape(shape),
         log_odds=log_odds,
+    )
+
+
+@lru_cache(maxsize=4)  # one model after another is asked about the same texts
+def _written(
+    examples: tuple[str | Example, ...], doses: tuple[tuple[str, float], ...], game: CausalModel
+) -> tuple[Example, ...]:
+    """(dose, text), the doses in the outer loop."""
+    return tuple(
+        intervene(example, {name: value}, game=game)
+        for name, value in doses
+        for example in examples
     )
 
 

@@ -20,7 +20,8 @@ def few_colours(png: bytes) -> bytes:
     from PIL import Image
 
     small = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(_COLOURS).save(small, "png", optimize=True)
+    whole = Image.open(io.BytesIO(png)).convert("RGB")
+    whole.quantize(_COLOURS, Image.Quantize.FASTOCTREE).save(small, "png")
     return small.getvalue()
 
 

@@ -129,7 +129,8 @@ def _picture(figure: Figure, theme: Theme, columns: int) -> _Picture:
     width = _width(spans)
     buffer = io.BytesIO()
     dpi = _DPI * min(1.0, width / box.width)
-    drawn.savefig(buffer, format="png", dpi=dpi, bbox_inches=box)
+    quick = {"compress_level": 0}  # it is read again at once
+    drawn.savefig(buffer, format="png", dpi=dpi, bbox_inches=box, pil_kwargs=quick)
     characters = int(width * 72 / (0.66 * _TITLE_SIZE))
     return _Picture(
         title=textwrap.fill(printable(figure.title), width=characters),

@@ -61,7 +61,7 @@ class TrainedAlpha(Panel):
         *,
         alpha: float | None = None,
         texts: Sequence[Example] | None = None,
-        max_texts: int = 200,
+        max_texts: int = 100,
     ) -> None:
         self.slider = AlphaSlider()
         self.text = widgets.Dropdown(
