@@ -3,7 +3,7 @@ PYTHON ?= python3
 MODEL  ?= tiny
 BIN    := .venv/bin
 
-.PHONY: demo test test-browser lab lint bench checkpoints pictures clean
+.PHONY: demo test test-browser lab kiosk lint bench checkpoints pictures clean
 
 demo: .venv/installed
 	$(BIN)/catviz demo --model $(MODEL)
@@ -19,8 +19,12 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-lab: .venv/installed
-	$(BIN)/jupyter lab notebooks
+lab: .venv/installed  # opens JupyterLab at the notebooks' table of contents
+	$(BIN)/jupyter lab --LabApp.app_settings_dir=notebooks/.lab \
+		--LabApp.default_url=/lab/tree/README.md notebooks
+
+kiosk: .venv/installed-kiosk  # the workshop's panels as a page without code, on this machine
+	$(BIN)/voila notebooks/08_workshop.ipynb --TagRemovePreprocessor.remove_cell_tags=exercise
 
 bench: .venv/installed-browser
 	$(BIN)/python benchmarks/step_cost.py --out outputs/step_cost.json
@@ -51,4 +55,8 @@ clean:
 
 .venv/installed-browser: .venv/installed-dev
 	$(BIN)/pip install --constraint constraints.txt --editable ".[browser]"
+	touch $@
+
+.venv/installed-kiosk: .venv/installed
+	$(BIN)/pip install --constraint constraints.txt --editable ".[kiosk]"
 	touch $@

@@ -96,6 +96,7 @@ def test_a_guess_is_noted_whatever_it_is():
     assert check_guess(iid=0, ood="99,5").text.startswith("Noted: 0% in distribution, 99.5% out")
     assert "write 100 times" in str(check_guess(iid=0.9, ood=90))
     assert "between 0 and 100" in str(check_guess(iid=90, ood=101))
+    assert "yours is True" in str(check_guess(iid=True, ood=90))
 
 
 def test_alphas_that_chance_cannot_tell_from_the_best_are_right():
