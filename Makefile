@@ -30,14 +30,17 @@ bench: .venv/installed-browser
 	$(BIN)/python benchmarks/step_cost.py --out outputs/step_cost.json
 	$(BIN)/python benchmarks/viewer.py --out outputs/viewer.json
 	$(BIN)/python benchmarks/density_cost.py --out outputs/density_cost.json
+	$(BIN)/python -m benchmarks.panels --out outputs/panels.json
 
-checkpoints: .venv/installed  # remakes the trained models that ship in cat/checkpoints
+checkpoints: .venv/installed  # remakes the trained models that ship, and what they do with texts
 	$(BIN)/python -m cat.tiny_checkpoints
+	$(BIN)/python -m catviz.sweep_file
 
 pictures: demo .venv/installed-browser  # remakes the pictures of the README
 	mkdir -p docs
 	cp outputs/demo/figures/map_ood*.svg outputs/demo/figures/accuracy_over_alpha*.svg docs/
 	$(BIN)/python docs/pictures.py
+	$(BIN)/python -m docs.panels
 
 clean:
 	rm -rf .venv outputs

@@ -42,17 +42,27 @@ if TYPE_CHECKING:
     from catviz.scores import RoleScores
     from catviz.viewer.page import write_viewer
     from catviz.viewer.widget import AttentionViewer
+    from catviz.widgets.alpha.steered import SteeredAlpha
+    from catviz.widgets.alpha.trained import TrainedAlpha
+    from catviz.widgets.explorer.explorer import Explorer
+    from catviz.widgets.game.builder import GameBuilder
+    from catviz.widgets.live.training import LiveTraining
     from catviz.words import Word
 
 __all__ = [
     "AttentionLens",
     "AttentionPattern",
     "AttentionViewer",
+    "Explorer",
     "Figure",
+    "GameBuilder",
+    "LiveTraining",
     "MeanMap",
     "RoleScores",
     "Section",
+    "SteeredAlpha",
     "Table",
+    "TrainedAlpha",
     "Word",
     "ablate_heads",
     "ablate_roles",
@@ -87,11 +97,16 @@ _HOME = {
     "AttentionLens": "lens",
     "AttentionPattern": "patterns",
     "AttentionViewer": "viewer.widget",
+    "Explorer": "widgets.explorer.explorer",
     "Figure": "figures.figure",
+    "GameBuilder": "widgets.game.builder",
+    "LiveTraining": "widgets.live.training",
     "MeanMap": "maps",
     "RoleScores": "scores",
     "Section": "report",
+    "SteeredAlpha": "widgets.alpha.steered",
     "Table": "report",
+    "TrainedAlpha": "widgets.alpha.trained",
     "Word": "words",
     "ablate_heads": "effects.ablation",
     "ablate_roles": "effects.ablation",

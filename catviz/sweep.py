@@ -6,8 +6,9 @@
     >>> sweep.models[0].accuracy["test_ood"].share, sweep.models[6].accuracy["test_ood"].share
     (0.7925, 0.9775)
 
-What is said of accuracy was measured when the models were tuned; the rest is measured now, by
-:func:`measure`, once for the same models and texts.
+What is said of accuracy was measured when the models were tuned; the rest is measured by
+:func:`measure`, once for the same models and texts. Of the shipped models it was measured before
+they were shipped (:mod:`catviz.sweep_file`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,19 @@ if TYPE_CHECKING:
     from catviz.maps import MeanMap
     from catviz.scores import RoleScores
 
-__all__ = ["Accuracy", "Measured", "Sweep", "TunedModel", "measure", "read_sweep", "sweep_texts"]
+__all__ = [
+    "SHIPPED",
+    "Accuracy",
+    "Measured",
+    "Sweep",
+    "TunedModel",
+    "measure",
+    "read_sweep",
+    "sweep_texts",
+]
+
+SHIPPED = Path(__file__).parent / "measured" / "tiny.npz"
+"""What the shipped models do with their first 100 texts out of distribution."""
 
 RESULT = "result.json"
 _SAME = ("model", "lora", "lora_rank")  # what runs of one sweep have in common, beside their data
@@ -291,6 +304,7 @@ def measure(
     *,
     shown: int = 12,
     effect_texts: int = 24,
+    known: str | Path | None = SHIPPED,
     progress: str | None = None,
 ) -> tuple[Measured, ...]:
     """What every model of a sweep does with texts, in the sweep's order.
@@ -302,27 +316,41 @@ def measure(
         texts: with roles and answers; :func:`sweep_texts` gives those of the sweep.
         shown: of how many texts, the first ones, to keep the mean map and the answer.
         effect_texts: over how many texts, the first ones, effects are averaged.
+        known: a file of measures, by :func:`catviz.sweep_file.write_measures`. Where it is of just
+            these models, texts and amounts, nothing is measured and no model loaded; else it
+            counts for nothing. None to measure in any case.
         progress: show a progress bar of this name.
 
     Raises:
         ValueError: no text, texts without roles, a model that cannot be loaded, models that read
             the texts as different tokens.
     """
-    from tqdm.auto import tqdm
-
     key = (
         *((tuned.folder, (tuned.folder / RESULT).stat().st_mtime_ns) for tuned in sweep.models),
-        *(digest(texts), shown, effect_texts),
+        *(tuple(texts), shown, effect_texts, known),
     )
     if key not in _measured:
-        bar = tqdm(sweep.models, desc=progress, unit="model", disable=progress is None, leave=False)
-        found = tuple(_measure(tuned, texts, shown, effect_texts) for tuned in bar)
-        _check_same_tokens(found)
-        _measured[key] = found
+        found = None
+        if known is not None:
+            from catviz.sweep_file import read_measures
+
+            found = read_measures(known, sweep, texts, shown=shown, effect_texts=effect_texts)
+        _measured[key] = found or _measure_all(sweep, texts, shown, effect_texts, progress)
         if len(_measured) > _KEPT:
             _measured.popitem(last=False)
     _measured.move_to_end(key)
     return _measured[key]
+
+
+def _measure_all(
+    sweep: Sweep, texts: Sequence[Example], shown: int, effect_texts: int, progress: str | None
+) -> tuple[Measured, ...]:
+    from tqdm.auto import tqdm
+
+    bar = tqdm(sweep.models, desc=progress, unit="model", disable=progress is None, leave=False)
+    found = tuple(_measure(tuned, texts, shown, effect_texts) for tuned in bar)
+    _check_same_tokens(found)
+    return found
 
 
 def _measure(

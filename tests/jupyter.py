@@ -118,7 +118,8 @@ class Server:
 
 @contextmanager
 def jupyterlab(folder: Path) -> Iterator[Server]:
-    """A JupyterLab that serves ``folder`` and keeps its settings there."""
+    """A JupyterLab that serves ``folder``, with the settings of ``make lab``, and keeps its own
+    files there."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -134,6 +135,7 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
         *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
         *(f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={running.token}"),
         "--LabApp.expose_app_in_browser=True",
+        f"--LabApp.app_settings_dir={ROOT / 'notebooks' / '.lab'}",
         *("--LabApp.extension_manager=readonly", "--LabApp.news_url=None"),
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]

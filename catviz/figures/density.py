@@ -5,7 +5,6 @@ from functools import partial
 from typing import Literal, cast
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MplFigure
 from matplotlib.lines import Line2D
@@ -122,6 +121,8 @@ def _draw_densities(
     axes: Axes, by_role: Mapping[Role, np.ndarray], scale: Literal["linear", "log"]
 ) -> list[tuple[Role, float, float]]:
     """Draw a curve per role, or a line where there is no spread; return (role, x, y) of peaks."""
+    import seaborn as sns  # a second or more, which only those who draw shall wait for
+
     if scale == "log":
         axes.set_xscale("log")
     peaks = []

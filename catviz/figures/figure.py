@@ -29,7 +29,8 @@ Record = Mapping[str, object]
 ImageKind = Literal["svg", "pdf", "png"]
 
 _SUFFIXES = ("svg", "pdf", "png", "html", "json", "csv")
-_PNG_DPI = 192  # two pixels for one of the screen's: sharp on dense screens
+_DPI = 192  # of PNG: two pixels for one of the screen's, sharp on dense screens
+_NOTEBOOK_DPI = 144  # a notebook keeps every picture in both themes
 _UNDATED: dict[ImageKind, dict[str, None]] = {  # the same bytes for the same figure
     "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
     "pdf": {"CreationDate": None},
@@ -66,8 +67,20 @@ class Figure:
             FigureCanvasAgg(figure)
             return figure
 
-    def render(self, kind: ImageKind, *, theme: ThemeName = "light", titled: bool = True) -> bytes:
-        """Return the picture as a file's bytes; ``titled=False`` where a caption names it."""
+    def render(
+        self,
+        kind: ImageKind,
+        *,
+        theme: ThemeName = "light",
+        titled: bool = True,
+        dpi: float = _DPI,
+    ) -> bytes:
+        """Return the picture as a file's bytes.
+
+        Args:
+            titled: False where a caption names it.
+            dpi: of PNG, in pixels an inch; a screen's is 96.
+        """
         chosen = theme_named(theme)
         buffer = io.BytesIO()
         with _drawing(chosen):
@@ -77,7 +90,7 @@ class Figure:
             figure.savefig(
                 buffer,
                 format=kind,
-                dpi=_PNG_DPI if kind == "png" else None,
+                dpi=dpi if kind == "png" else None,
                 bbox_inches="tight",
                 pad_inches=0.12,
                 metadata=_UNDATED[kind],
@@ -122,7 +135,7 @@ class Figure:
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, str], dict[str, Any]]:
-        light, dark = (self.render("png", theme=theme) for theme in THEMES)
+        light, dark = (self.render("png", theme=theme, dpi=_NOTEBOOK_DPI) for theme in THEMES)
         return figure_output(repr(self), light, dark, alt=self.alt, caption=self.caption)
 
 

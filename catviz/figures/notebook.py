@@ -9,28 +9,33 @@ from typing import Any
 
 from catviz.figures.text import escape
 
-__all__ = ["few_colours", "figure_output", "image_output"]
+__all__ = ["figure_output", "image_output", "smaller"]
 
 _COLOURS = 128
+_SCREEN_DPI = 96
 _DARK = '[data-jp-theme-light="false"] .{0}, .vscode-dark .{0}'
 
 
-def few_colours(png: bytes) -> bytes:
+def smaller(png: bytes) -> bytes:
     """The picture with a palette: a third of the bytes, and to the eye the same."""
     from PIL import Image
 
+    whole = Image.open(io.BytesIO(png))
+    few = whole.convert("RGB").quantize(_COLOURS, Image.Quantize.FASTOCTREE)
     small = io.BytesIO()
-    whole = Image.open(io.BytesIO(png)).convert("RGB")
-    whole.quantize(_COLOURS, Image.Quantize.FASTOCTREE).save(small, "png")
+    few.save(small, "png", dpi=whole.info["dpi"])
     return small.getvalue()
 
 
 def image_output(png: bytes) -> tuple[str, dict[str, int]]:
-    """What a notebook stores of a figure's picture: base64, and its size on the screen.
+    """What a notebook stores of a picture: base64, and its size on the screen."""
+    from PIL import Image
 
-    Figures have two pixels for one of the screen's.
-    """
-    width, height = (int.from_bytes(png[at : at + 4], "big") // 2 for at in (16, 20))
+    picture = Image.open(io.BytesIO(png))
+    width, height = (
+        round(pixels * _SCREEN_DPI / dpi)
+        for pixels, dpi in zip(picture.size, picture.info["dpi"], strict=True)
+    )
     return b64encode(png).decode("ascii"), {"width": width, "height": height}
 
 
@@ -43,10 +48,10 @@ def figure_output(
     is shown.
 
     Args:
-        light, dark: PNG.
+        light, dark: PNG, as figures render it.
         caption: a sentence below, or none.
     """
-    light, dark = few_colours(light), few_colours(dark)
+    light, dark = smaller(light), smaller(dark)
     data, size = image_output(light)
     name = "catviz-" + sha256(light + dark).hexdigest()[:16]
     dark_url = f"data:image/png;base64,{image_output(dark)[0]}"

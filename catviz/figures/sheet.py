@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure as MplFigure
+from matplotlib.transforms import Bbox
 
 from catviz.figures.canvas import Canvas
 from catviz.figures.figure import Figure
@@ -127,20 +128,18 @@ def _picture(figure: Figure, theme: Theme, columns: int) -> _Picture:
     box = drawn.get_tightbbox().padded(0.02)
     spans = columns if box.width > _WIDE * _COLUMN else 1
     width = _width(spans)
-    buffer = io.BytesIO()
+    drawn.set_layout_engine("none")  # it lies as it is measured
     dpi = _DPI * min(1.0, width / box.width)
-    quick = {"compress_level": 0}  # it is read again at once
-    drawn.savefig(buffer, format="png", dpi=dpi, bbox_inches=box, pil_kwargs=quick)
     characters = int(width * 72 / (0.66 * _TITLE_SIZE))
     return _Picture(
         title=textwrap.fill(printable(figure.title), width=characters),
-        pixels=_pixels(buffer.getvalue()),
+        pixels=_pixels(drawn, box, dpi),
         spans=spans,
     )
 
 
-def _pixels(png: bytes) -> np.ndarray:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(png)) as image:
-        return np.asarray(image.convert("RGB"))
+def _pixels(drawn: MplFigure, box: Bbox, dpi: float) -> np.ndarray:
+    buffer = io.BytesIO()
+    drawn.savefig(buffer, format="rgba", dpi=dpi, bbox_inches=box)
+    columns = int(box.width * dpi)
+    return np.frombuffer(buffer.getvalue(), np.uint8).reshape(-1, columns, 4)[..., :3]

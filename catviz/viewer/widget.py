@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from catviz.figures.notebook import few_colours, image_output
+from catviz.figures.notebook import image_output, smaller
 from catviz.patterns import AttentionPattern
 from catviz.viewer.module import viewer_module
 from catviz.viewer.page import write_viewer
@@ -130,7 +130,7 @@ class AttentionViewer(anywidget.AnyWidget):
         if bundle is None:
             return None
         data, about = bundle
-        data["image/png"], size = image_output(few_colours(self._picture().render("png")))
+        data["image/png"], size = image_output(smaller(self._picture().render("png")))
         return data, {**about, "image/png": size}
 
     def _picture(self) -> Figure:

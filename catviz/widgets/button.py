@@ -12,7 +12,7 @@ from ipywidgets import CallbackDispatcher
 
 __all__ = ["PushButton"]
 
-_LAYOUT = {"width": "11em"}
+_LAYOUT = {"width": "11em", "margin": "2px"}
 
 
 class PushButton(anywidget.AnyWidget):

@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from catviz.figures.figure import Figure
-from catviz.figures.notebook import few_colours, image_output
+from catviz.figures.notebook import image_output, smaller
 
 __all__ = ["Message", "Panel"]
 
@@ -103,7 +103,7 @@ class Panel(widgets.VBox):
         if bundle is None:
             return None
         data, about = bundle if isinstance(bundle, tuple) else (bundle, {})
-        data["image/png"], size = image_output(few_colours(self.static().render("png")))
+        data["image/png"], size = image_output(smaller(self.static().render("png")))
         return data, {**about, "image/png": size}
 
 

@@ -36,8 +36,8 @@ class TrainedAlpha(Panel):
     """A slider over models that were trained with different alphas, plain training at the left.
 
     Density of attention by role, the mean map of one text, accuracy over alpha and the effects of
-    all factors change together. Everything is measured once, when the panel is made: seconds for
-    the shipped models of ``tiny``, which are taken by default.
+    all factors change together. Everything is measured once, when the panel is made. By default the
+    models are the shipped ones of ``tiny``, whose measures are shipped too: no model is loaded.
 
     Args:
         folder: of a sweep: holds a folder a run, as ``cat-tune train --output_dir FOLDER/NAME``

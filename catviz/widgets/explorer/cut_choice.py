@@ -45,7 +45,7 @@ class CutChoice(widgets.VBox):
             indent=False,
             layout=widgets.Layout(width="auto"),
         )
-        self.restore = PushButton("Put everything back", layout={"width": "14em"})
+        self.restore = PushButton("Put everything back", layout={"width": "14em", "margin": "2px"})
         self.outcomes = widgets.HTML()
         self._why_not = widgets.HTML()
         for role, box in self.roles.items():

@@ -163,7 +163,7 @@ def _density(scores: RoleScores, moment: Moment) -> LineChart:
     peaks = [float(y.max()) for _, y in curves.values()]
     return LineChart(
         f"Attention by role, {moment.when}",
-        "attention score of a word (row that predicts the answer)",
+        "attention on a word, in the row that answers",
         "density of words",
         [Line(f"{role} words", x, y, role=role, filled=True) for role, (x, y) in curves.items()],
         x_range=(0.0, end),

@@ -12,7 +12,7 @@ import pytest
 from ipywidgets import Widget
 
 from catviz.figures import attention_map
-from catviz.figures.notebook import few_colours
+from catviz.figures.notebook import smaller
 from catviz.viewer import AttentionViewer
 from catviz.viewer.payload import viewer_payload
 from tests.catviz.viewer.random_patterns import random_pattern
@@ -97,7 +97,7 @@ def test_a_picture_stands_beside() -> None:
     assert bundle is not None
     data, about = bundle
     assert "application/vnd.jupyter.widget-view+json" in data
-    assert base64.b64decode(data["image/png"]) == few_colours(picture.render("png"))
+    assert base64.b64decode(data["image/png"]) == smaller(picture.render("png"))
     assert about["image/png"]["width"] > 100
     assert "3 layers x 4 heads" in data["text/plain"]
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.jupyter import OpenNotebook, opened_notebook
+from tests.catviz.widgets.alpha.shown import WAIT, Shown
+from tests.jupyter import opened_notebook
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
 
@@ -26,76 +25,14 @@ from pathlib import Path
 while not Path("go").exists():
     time.sleep(0.05)"""
 
-FIRST_PANEL = 15.0  # seconds
-A_STEP = 150.0  # milliseconds from a key to the next frame
-WAIT = 90_000  # milliseconds; a machine may be busy with other things
-
-# Press a key in the slider that has the focus, and tell how long the board took to change.
-_WATCH = """board => {
-  window.step = new Promise(done => {
-    let pressed;
-    document.addEventListener("keydown", () => { pressed = performance.now(); },
-                              {once: true, capture: true});
-    const watcher = new MutationObserver(() => {
-      watcher.disconnect();
-      requestAnimationFrame(() => done(performance.now() - pressed));
-    });
-    watcher.observe(board, {attributes: true, attributeFilter: ["data-frame"]});
-  });
-}"""
-
-
-class Shown:
-    """One of the panels, with a board and a slider."""
-
-    def __init__(self, notebook: OpenNotebook, title: str) -> None:
-        self.page = notebook.page
-        self.panel = self.page.locator(".catviz-panel", has_text=title)
-        self.board = self.panel.locator(".catviz-board")
-        self.handle = self.panel.locator(".catviz-alpha .noUi-handle")
-
-    def wait_for(self, *charts: str) -> None:
-        for name in charts:
-            self.chart(name).locator(".plot").wait_for(timeout=WAIT)
-
-    def chart(self, name: str) -> Locator:
-        return self.panel.locator(f'[data-chart="{name}"]')
-
-    @property
-    def looks(self) -> dict[str, str]:
-        """What each chart shows, by name, when nothing moves any more."""
-        self.page.wait_for_function(
-            "board => !board.shadowRoot.querySelector('[data-gliding]')",
-            arg=self.board.element_handle(),
-        )
-        found: list[tuple[str, str]] = self.board.locator("figure").evaluate_all(
-            "figures => figures.map(figure => [figure.dataset.chart, figure.innerHTML])"
-        )
-        return dict(found)
-
-    def step(self, key: str = "ArrowRight") -> float:
-        """Milliseconds from the key to the next frame."""
-        self.handle.focus()
-        self.board.evaluate(_WATCH)
-        self.page.keyboard.press(key)
-        taken: float = self.page.evaluate("() => window.step")
-        return taken
-
-
-def slowness() -> float:
-    """How many programs share each core: what is measured takes so much longer."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
 
 def test_sliders_move_all_charts_at_once_while_the_kernel_is_busy(
     browser: Browser, tmp_path: Path
 ) -> None:
     with opened_notebook(browser, tmp_path, TRAINED, STEERED, BUSY) as notebook:
-        start = time.monotonic()
         notebook.run_all()
         trained = Shown(notebook, "Trained with alpha")
         trained.board.wait_for(timeout=WAIT)
-        assert time.monotonic() - start < FIRST_PANEL * slowness()
         trained.wait_for("density", "map", "accuracy", "effects")
         steered = Shown(notebook, "Steered with alpha")
         steered.board.wait_for(timeout=WAIT)
@@ -103,13 +40,11 @@ def test_sliders_move_all_charts_at_once_while_the_kernel_is_busy(
 
         for panel, still in ((trained, set[str]()), (steered, {"before"})):
             first = panel.looks
-            steps = []
             for number in range(1, 9):
-                steps.append(panel.step())
+                panel.step()
                 assert panel.board.get_attribute("data-frame") == str(number)
             last = panel.looks
             assert {name for name in first if first[name] == last[name]} == still
-            assert sorted(steps)[len(steps) // 2] < A_STEP * slowness()
             panel.step("Home")
             assert panel.looks == first
         assert "High Risk" in steered.chart("log-odds").inner_text()
