@@ -5,26 +5,26 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import chromium, visit
+from tests.browser import visit
 from tests.jupyter import OpenNotebook, jupyterlab
 from tests.notebooks import FOLDER, LARGEST
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
 
 
-def test_from_the_table_of_contents_to_the_first_panel(tmp_path: Path) -> None:
+def test_from_the_table_of_contents_to_the_first_panel(browser: Browser, tmp_path: Path) -> None:
     for path in FOLDER.glob("*.*"):
         if path.is_file():
             shutil.copy(path, tmp_path)
     first = tmp_path / "01_first_look.ipynb"
-    with (
-        chromium() as browser,
-        jupyterlab(tmp_path) as server,
-        visit(browser, allowed=server.origin) as seen,
-    ):
+    with jupyterlab(tmp_path) as server, visit(browser, allowed=server.origin) as seen:
         seen.page.goto(server.address("lab/tree/README.md"))
         seen.page.get_by_role("link", name="01 First look").click(timeout=60_000)
         notebook = OpenNotebook(first, seen)
