@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,6 +13,7 @@ from matplotlib.patches import Rectangle
 from catviz.figures.canvas import Canvas
 from catviz.figures.figure import Figure
 from catviz.figures.layout import text_inches
+from catviz.figures.records import finite_number
 from catviz.figures.style import ROLE_STYLES, SeriesStyle, Theme, series_style
 from catviz.figures.text import printable, shorten
 from catviz.figures.word_axes import draw_role_mark
@@ -90,9 +90,9 @@ def _line(record: Mapping[str, object], where: str) -> _Line:
         raise ValueError(
             f"{where}: unknown role {record['role']!r}; expected one of {', '.join(ROLES)}"
         )
-    effect = _number(record["effect"], f"{where}, effect")
+    effect = finite_number(record["effect"], f"{where}, effect")
     low, high, true = (
-        None if record.get(field) is None else _number(record[field], f"{where}, {field}")
+        None if record.get(field) is None else finite_number(record[field], f"{where}, {field}")
         for field in ("low", "high", "true")
     )
     if (low is None) != (high is None):
@@ -107,16 +107,6 @@ def _unit(effects: Sequence[Mapping[str, object]]) -> str:
     if len(units) > 1:
         raise ValueError(f"expected effects in one unit, got {units}: draw one figure for each")
     return units[0] if units else _USUAL_UNIT
-
-
-def _number(value: object, where: str) -> float:
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise ValueError(f"{where}: expected a number, got {value!r}") from None
-    if not math.isfinite(number):
-        raise ValueError(f"{where}: expected a finite number, got {number}")
-    return number
 
 
 def _check_together(lines: Sequence[_Line]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -13,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from catviz.figures.figure import Figure
 from catviz.figures.layout import figure_with_legend
+from catviz.figures.records import finite_number
 from catviz.figures.style import SeriesStyle, Theme, series_style
 from catviz.figures.text import printable, shorten
 
@@ -77,23 +77,13 @@ def _point(record: Mapping[str, object], where: str) -> _Point:
         raise ValueError(f"{where}: the record has no {missing[0]!r}, only {sorted(record)}")
     names = ("alpha", "log_odds", "low", "high", "accuracy", "accuracy_low", "accuracy_high")
     found = {
-        name: None if record.get(name) is None else _number(record[name], f"{where}, {name}")
+        name: None if record.get(name) is None else finite_number(record[name], f"{where}, {name}")
         for name in names
     }
     log_odds = found.pop("log_odds")
     if log_odds is None:
         raise ValueError(f"{where}: expected log-odds, got None")
     return _Point(series=str(record["series"]), log_odds=log_odds, **found)
-
-
-def _number(value: object, where: str) -> float:
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise ValueError(f"{where}: expected a number, got {value!r}") from None
-    if not math.isfinite(number):
-        raise ValueError(f"{where}: expected a finite number, got {number}")
-    return number
 
 
 def _describe(points: Sequence[_Point]) -> str:
