@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from itertools import product
 from typing import Any, Literal
@@ -56,6 +56,7 @@ class Aligned:
         causes: bool (row, key), True where the key is a cause of what the row predicts.
         pairs: the outcome of every pair of the example's signals.
         complete: whether the whole text fitted under the length limit.
+        index: which example of its data set it is, counted from 0.
     """
 
     example: Example
@@ -66,6 +67,7 @@ class Aligned:
     causes: np.ndarray
     pairs: tuple[Pair, ...]
     complete: bool
+    index: int = 0
 
     @cached_property
     def valid_rows(self) -> int:
@@ -152,7 +154,10 @@ def align_all(
     add_eos: bool = True,
 ) -> tuple[list[Aligned], AlignmentReport]:
     """Align a data set; the report tells what was kept and what was not, and why."""
-    aligned = [align(e, tokenizer, max_length=max_length, add_eos=add_eos) for e in examples]
+    aligned = [
+        replace(align(example, tokenizer, max_length=max_length, add_eos=add_eos), index=index)
+        for index, example in enumerate(examples)
+    ]
     return aligned, AlignmentReport.of(aligned)
 
 

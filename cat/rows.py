@@ -98,12 +98,16 @@ def disable_rows(model: nn.Module) -> None:
         inner.set_attn_implementation(getattr(inner, "_attention_before_rows", "sdpa"))
 
 
-def forward_with_rows(model: nn.Module, *, rows: Tensor, **inputs: Any) -> tuple[Any, Tensor]:
+def forward_with_rows(
+    model: nn.Module, *, rows: Tensor, keep: Keep = "mean", **inputs: Any
+) -> tuple[Any, Tensor]:
     """One forward pass -> (the model's outputs, attention of shape (batch, row, key)).
 
     Args:
         model: after `enable_rows`; wrappers included, so that DDP and autocast see the call.
         rows: (batch, row) integers, the query positions wanted; -1 pads.
+        keep: as for :func:`attention_rows`; (batch, layer, row, key) or (batch, layer, head, row,
+            key) where it is not "mean".
         inputs: what the model takes: `input_ids` or `inputs_embeds`, `attention_mask`, `labels`.
 
     Returns:
@@ -116,8 +120,9 @@ def forward_with_rows(model: nn.Module, *, rows: Tensor, **inputs: Any) -> tuple
             range, keys are cached, or gradient checkpointing is reentrant.
         UnsupportedModelError: what came back are not rows of this text (prompt tuning).
     """
-    outputs, layers = _forward(model, rows, inputs)
-    return outputs, _mean(layers)
+    _check_keep(keep)
+    outputs, layers = _forward(model, rows, inputs, every_head=keep == "head")
+    return outputs, _kept(layers, keep)
 
 
 def attention_rows(
@@ -137,8 +142,7 @@ def attention_rows(
         keep: the "mean" over layers and heads, (batch, row, key); each "layer", the mean over its
             heads, (batch, layer, row, key); or every "head", (batch, layer, head, row, key).
     """
-    if keep not in get_args(Keep):
-        raise ValueError(f"expected keep as one of {', '.join(get_args(Keep))}, came {keep!r}.")
+    _check_keep(keep)
     inner = _pretrained(model)
     enabled = _is_enabled(inner)
     if not enabled:
@@ -156,6 +160,15 @@ def attention_rows(
     finally:
         if not enabled:
             disable_rows(model)
+    return _kept(layers, keep)
+
+
+def _check_keep(keep: str) -> None:
+    if keep not in get_args(Keep):
+        raise ValueError(f"expected keep as one of {', '.join(get_args(Keep))}, came {keep!r}.")
+
+
+def _kept(layers: Sequence[Tensor], keep: Keep) -> Tensor:
     if keep == "mean":
         return _mean(layers)
     return torch.stack([weights.to(layers[0].device) for weights in layers], dim=1)

@@ -37,14 +37,15 @@ from transformers import (
 )
 
 from cat.alignment import Aligned, align_all
-from cat.batches import Collator, visible_keys
+from cat.batches import IGNORED, Collator, label_positions, visible_keys
 from cat.config import CATConfig, gamma_at
 from cat.evaluate import evaluate_answers
 from cat.handover import HandOver
 from cat.models import add_adapter, quiet_peft
+from cat.objective import Batch, Objective
 from cat.reattention import count_valid_rows, reattention_loss
 from cat.records import ROW_MEANS, StepRecord, Tally
-from cat.rows import enable_rows, forward_with_rows
+from cat.rows import Keep, enable_rows, forward_with_rows
 from cat.signals import Example
 
 __all__ = ["CATTrainer", "last_checkpoint", "step_of"]
@@ -63,10 +64,13 @@ class CATTrainer(Trainer):
         tokenizer: a fast tokenizer.
         peft_config: wraps the model, for example :func:`cat.models.lora_config`.
         callbacks: at a step's end they find its record last in :attr:`records`.
+        objective: minimised in place of ``L_next + gamma * L_attn``; the records then tell as
+            ``attn_loss`` what it adds to the next-token loss.
 
     Raises:
         ValueError: ``alpha`` is set and no example has a supervised row, or the model has no
-            weights to train.
+            weights to train, or an objective is given with ``alpha``, gradient accumulation or
+            several processes.
     """
 
     loss_is_scaled_for_ga = True
@@ -81,8 +85,10 @@ class CATTrainer(Trainer):
         tokenizer: Any,
         peft_config: Any = None,
         callbacks: list[TrainerCallback] | None = None,
+        objective: Objective | None = None,
     ) -> None:
         _check_trainable(model)
+        _check_objective(objective, args)
         if peft_config is not None:
             set_seed(args.seed)  # the adapter's first weights are random
             model = add_adapter(model, peft_config)
@@ -91,7 +97,10 @@ class CATTrainer(Trainer):
         )
         _check_alignment(aligned, args, str(self.alignment_report))
         _check_vocabulary(aligned, tokenizer)
-        if args.uses_rows:
+        self.objective = objective
+        asked = objective.keep if objective is not None else None
+        self._keep: Keep | None = "mean" if args.uses_rows else asked
+        if self._keep is not None:
             enable_rows(model)
         self.tokenizer = tokenizer
         super().__init__(
@@ -123,13 +132,19 @@ class CATTrainer(Trainer):
         """L_next + gamma * L_attn of a (micro-)batch, each already divided by the whole step's
         tokens or rows, so that the sum over micro-batches is the objective of one large batch."""
         rows, causes = inputs["rows"], inputs["causes"]
-        forward = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+        predicting = label_positions(inputs["labels"])  # (position,)
+        labels = inputs["labels"][:, predicting + 1]  # (batch, position)
+        forward: dict[str, Any] = {"use_cache": False, "logits_to_keep": predicting}
+        forward |= {name: inputs[name] for name in ("input_ids", "attention_mask")}
         attention = None
-        if self.args.uses_rows:
-            outputs, attention = forward_with_rows(model, rows=rows, use_cache=False, **forward)
+        if self._keep is not None:
+            outputs, attention = forward_with_rows(model, rows=rows, keep=self._keep, **forward)
         else:
-            outputs = model(**forward, use_cache=False)
-        lm_loss = _next_token_loss(outputs.logits, inputs["labels"], num_items_in_batch)
+            outputs = model(**forward)
+        if self.objective is not None:
+            loss = self._loss_of_objective(Batch(model, inputs, outputs.logits, labels, attention))
+            return (loss, outputs) if return_outputs else loss
+        lm_loss = _next_token_loss(outputs.logits, labels, num_items_in_batch)
         # Gradients are averaged over processes; the divisors count all of them.
         processes = self.accelerator.num_processes if num_items_in_batch is not None else 1
         loss = lm_loss * processes
@@ -145,6 +160,13 @@ class CATTrainer(Trainer):
                 self._tally.add(attn_loss=attn_loss)
                 self._tally.gamma = gamma
         return (loss, outputs) if return_outputs else loss
+
+    def _loss_of_objective(self, batch: Batch) -> Tensor:
+        assert self.objective is not None
+        loss = self.objective(batch)
+        self._tally.add(lm_loss=batch.lm_loss, attn_loss=loss - batch.lm_loss)
+        self._tally.gamma = 1.0
+        return loss
 
     def _attention_loss(
         self, attention: Tensor, causes: Tensor, visible: Tensor, whole_step: bool
@@ -363,12 +385,23 @@ def _check_vocabulary(aligned: Sequence[Aligned], tokenizer: Any) -> None:
         )
 
 
+def _check_objective(objective: Objective | None, args: CATConfig) -> None:
+    if objective is None:
+        return
+    if args.alpha is not None:
+        raise ValueError("expected alpha or an objective of one's own, got both: leave one out")
+    if args.gradient_accumulation_steps > 1 or args.world_size > 1:
+        raise ValueError(
+            "an objective of one's own is a mean over one batch: it needs "
+            "gradient_accumulation_steps=1 and one process"
+        )
+
+
 def _next_token_loss(logits: Tensor, labels: Tensor, num_items: Tensor | int | None) -> Tensor:
-    """Cross-entropy of each label given the logits one position before; float32."""
-    predicted = logits[:, :-1].flatten(0, 1)  # (batch * key, vocabulary)
-    wanted = labels[:, 1:].flatten()
-    kept = wanted != -100
-    total = nn.functional.cross_entropy(predicted[kept].float(), wanted[kept], reduction="sum")
+    """Cross-entropy of the labels given the logits that predict them, both (batch, position);
+    float32."""
+    kept = labels != IGNORED
+    total = nn.functional.cross_entropy(logits[kept].float(), labels[kept], reduction="sum")
     n = kept.sum() if num_items is None else torch.as_tensor(num_items)
     return total / n.clamp_min(1)  # none where every answer was cut off: a loss of 0, not NaN
 

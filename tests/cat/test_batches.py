@@ -92,6 +92,7 @@ def test_dtypes_are_those_that_models_take() -> None:
         "labels": torch.int64,
         "rows": torch.int64,
         "causes": torch.bool,
+        "index": torch.int64,
     }
 
 
