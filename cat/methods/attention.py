@@ -1,0 +1,29 @@
+"""Methods that supervise attention: CAT and its nearest rivals."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cat.methods.method import Method
+from cat.methods.tuning import Tuning
+from cat.reattention import Form, Reduction
+
+__all__ = ["CAT"]
+
+
+@dataclass(frozen=True)
+class CAT(Method):
+    """Causal Attention Tuning; the options are those of :class:`cat.config.CATConfig`."""
+
+    name = "cat"
+    source = "Han et al. 2025, section 4.2; the forms div, div2 and nll: the authors' code"
+
+    alpha: float
+    gamma: str = "epoch"
+    form: Form = "hinge"
+    reduction: Reduction = "rows"
+    exclude_sink: bool = False
+
+    def fit(self, tuning: Tuning) -> Any:
+        return tuning.train(**asdict(self))
