@@ -2,6 +2,7 @@
 
     make bench                                                     # SmolLM2-135M's shape, CPU
     python benchmarks/step_cost.py --shape tinyllama --tokens 256  # on a GPU
+    python benchmarks/step_cost.py --shape llama-8b --lora --tokens 256  # on one of 80 GB
 
 Random weights. The three kinds of step take turns on one model in one process, so that a change of
 the machine's speed meets all of them; the ratio of each pair counts, its median is told. Peak
@@ -29,6 +30,7 @@ from tqdm import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from cat.batches import visible_keys
+from cat.models import add_adapter, lora_config
 from cat.provenance import provenance
 from cat.reattention import reattention_loss
 from cat.rows import disable_rows, enable_rows, forward_with_rows
@@ -42,6 +44,7 @@ SHAPES: dict[str, dict[str, int]] = {
         "num_hidden_layers": 30,
         "num_attention_heads": 9,
         "num_key_value_heads": 3,
+        "tie_word_embeddings": True,
     },
     "tinyllama": {
         "vocab_size": 32000,
@@ -50,6 +53,22 @@ SHAPES: dict[str, dict[str, int]] = {
         "num_hidden_layers": 22,
         "num_attention_heads": 32,
         "num_key_value_heads": 4,
+    },
+    "llama-8b": {
+        "vocab_size": 128256,
+        "hidden_size": 4096,
+        "intermediate_size": 14336,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+    },
+    "small": {  # to try the script itself
+        "vocab_size": 512,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
     },
 }
 
@@ -60,10 +79,16 @@ class Bench:
     def __init__(self, options: argparse.Namespace) -> None:
         torch.manual_seed(0)
         self.device = torch.device(options.device)
+        self.lora = options.lora
         dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
-        config = LlamaConfig(**SHAPES[options.shape], tie_word_embeddings=True)
-        self.model = LlamaForCausalLM(config).to(self.device, dtype).train()
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-5)
+        config = LlamaConfig(**SHAPES[options.shape])
+        with self.device:  # 8 billion weights are drawn where they are needed
+            self.model: Any = LlamaForCausalLM._from_config(config, dtype=dtype)
+        if options.lora:
+            self.model = add_adapter(self.model, lora_config(self.model))
+        self.model.train()
+        tuned = [weights for weights in self.model.parameters() if weights.requires_grad]
+        self.optimizer = torch.optim.AdamW(tuned, lr=1e-5)
         shape = (options.texts, options.tokens)
         self.input_ids = torch.randint(config.vocab_size, shape, device=self.device)
         self.attention_mask = torch.ones_like(self.input_ids)
@@ -79,7 +104,8 @@ class Bench:
             enable_rows(self.model)
         else:
             disable_rows(self.model)
-            self.model.set_attn_implementation("eager" if kind == "maps" else "sdpa")
+            base = self.model.get_base_model() if self.lora else self.model
+            base.set_attn_implementation("eager" if kind == "maps" else "sdpa")
         self._wait()
         start = time.perf_counter()
         self._loss(kind).backward()
@@ -151,6 +177,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "settings": {k: v for k, v in vars(options).items() if k not in ("out", "only_peak")},
         "threads": torch.get_num_threads(),
         "median_seconds": {kind: statistics.median(took) for kind, took in seconds.items()},
+        "tokens_per_second": {
+            kind: options.texts * options.tokens / statistics.median(took)
+            for kind, took in seconds.items()
+        },
         "peak_gigabytes": {kind: peak / 1e9 for kind, peak in peaks.items()},
         "over_plain": {kind: ratio(kind) for kind in KINDS[1:]},
     }
@@ -167,6 +197,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=80)
     parser.add_argument("--rows", type=int, default=2, help="supervised rows a text")
+    parser.add_argument("--lora", action="store_true", help="tune an adapter, not all weights")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
