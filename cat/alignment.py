@@ -6,6 +6,9 @@ effect begins. The attention row that predicts token t is row t-1, so an effect 
 supervised at row t-1, on the columns of its causes up to t-1: the paper's adjacency matrix,
 shifted up by one row (Han et al. 2025, sections 4.1 and 4.2). What cannot be aligned is
 reported with its reason, never dropped in silence.
+
+Ours, beside the paper's: the causes' own tokens may be supervised too, see
+:func:`with_cause_rows`.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import numpy as np
 
 from cat.signals import Example, Place, Span, find_phrase
 
-__all__ = ["Aligned", "AlignmentReport", "Pair", "align", "align_all"]
+__all__ = ["Aligned", "AlignmentReport", "Pair", "align", "align_all", "with_cause_rows"]
 
 Outcome = Literal["aligned", "phrase absent", "order broken", "cut off", "one token", "no token"]
 OUTCOMES: Mapping[Outcome, str] = {
@@ -53,7 +56,8 @@ class Aligned:
         offsets: (start, end) characters of each token in ``example.full_text``.
         answer_start: index of the first token of the answer (= length of the prompt in tokens).
         rows: query positions that are supervised, ascending.
-        causes: bool (row, key), True where the key is a cause of what the row predicts.
+        causes: bool (row, key), True where the key is a cause of what the row predicts (or, on
+            the rows that :func:`with_cause_rows` adds, a cause beside the row's own token).
         pairs: the outcome of every pair of the example's signals.
         complete: whether the whole text fitted under the length limit.
         index: which example of its data set it is, counted from 0.
@@ -130,20 +134,42 @@ def align(
             for row, key in found:
                 cells.setdefault(row, set()).add(key)
 
-    rows = tuple(sorted(cells))
-    causes = np.zeros((len(rows), limit), dtype=bool)
-    for r, row in enumerate(rows):
-        causes[r, sorted(cells[row])] = True
     return Aligned(
         example=example,
         input_ids=tuple(ids[:limit]),
         offsets=tuple(offsets[:limit]),
         answer_start=min(answer_start, limit),
-        rows=rows,
-        causes=causes,
+        **_rows_and_causes(cells, limit),
         pairs=tuple(pairs),
         complete=limit == len(ids),
     )
+
+
+def with_cause_rows(aligned: Aligned) -> Aligned:
+    """The same example, supervised also at the tokens of its causes: they look at causes only.
+
+    For each supervised row and each of its causal tokens t, row t is supervised as well, on the
+    causal tokens (of the same row) up to t, itself among them. The answer's row alone does not
+    keep spurious words out: where a model has several layers, a causal word may have read them
+    before the answer reads it. Not in the paper.
+
+    >>> from cat.models import tiny_tokenizer
+    >>> from cat.signals import Signal
+    >>> example = Example("Smoking: 8, Hormones: 1, Weight: 4 Answer: ", "High Risk",
+    ...                   (Signal("High Risk", ("Smoking: 8", "Weight: 4")),))
+    >>> closed = with_cause_rows(align(example, tiny_tokenizer()))
+    >>> closed.rows, closed.causes.astype(int).tolist()
+    ((0, 2, 3), [[1, 0, 0, 0, 0, 0], [1, 0, 1, 0, 0, 0], [1, 0, 1, 0, 0, 0]])
+    """
+    keys_of = {
+        row: np.flatnonzero(causes).tolist()
+        for row, causes in zip(aligned.rows, aligned.causes, strict=True)
+    }
+    cells = {row: set(keys) for row, keys in keys_of.items()}
+    for keys in keys_of.values():
+        for n, key in enumerate(keys):
+            cells.setdefault(key, set()).update(keys[: n + 1])
+    return replace(aligned, **_rows_and_causes(cells, len(aligned.input_ids)))
 
 
 def align_all(
@@ -152,12 +178,19 @@ def align_all(
     *,
     max_length: int | None = None,
     add_eos: bool = True,
+    cause_rows: bool = False,
 ) -> tuple[list[Aligned], AlignmentReport]:
-    """Align a data set; the report tells what was kept and what was not, and why."""
+    """Align a data set; the report tells what was kept and what was not, and why.
+
+    Args:
+        cause_rows: supervise the causes' own tokens too, see :func:`with_cause_rows`.
+    """
     aligned = [
         replace(align(example, tokenizer, max_length=max_length, add_eos=add_eos), index=index)
         for index, example in enumerate(examples)
     ]
+    if cause_rows:
+        aligned = [with_cause_rows(item) for item in aligned]
     return aligned, AlignmentReport.of(aligned)
 
 
@@ -290,6 +323,15 @@ def _align_pair(
         return ("one token" if any(e and c for e, c in tokens) else "no token"), set()
     kept = {(row, key) for row, key in cells if row + 1 < limit}
     return ("aligned", kept) if kept else ("cut off", set())
+
+
+def _rows_and_causes(cells: Mapping[int, set[int]], n_keys: int) -> dict[str, Any]:
+    """``rows`` and ``causes`` of :class:`Aligned` from row -> its causal keys."""
+    rows = tuple(sorted(cells))
+    causes = np.zeros((len(rows), n_keys), dtype=bool)
+    for r, row in enumerate(rows):
+        causes[r, sorted(cells[row])] = True
+    return {"rows": rows, "causes": causes}
 
 
 def _short(text: str, width: int = 100) -> str:

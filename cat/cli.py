@@ -1,4 +1,4 @@
-"""``cat-tune``: data, train, eval, model."""
+"""``cat-tune``: data, train, eval, sweep, model."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="cat-tune", description="Causal Attention Tuning: data, training, evaluation."
+        prog="cat-tune",
+        description="Causal Attention Tuning: data, training, evaluation, sweeps.",
     )
-    commands = parser.add_subparsers(required=True, metavar="data | train | eval | model")
+    commands = parser.add_subparsers(required=True, metavar="data | train | eval | sweep | model")
     _add_data(commands)
     commands.add_parser("train", help="fine-tune a model; cat-tune train --help", add_help=False)
     _add_eval(commands)
+    _add_sweep(commands)
     _add_model(commands)
     return parser
 
@@ -153,6 +155,47 @@ def _evaluate(options: argparse.Namespace) -> int:
             for who, scored in rows.items():
                 print(f"    {who}: {score_line(scored)}")
     return 0
+
+
+def _add_sweep(commands: Any) -> None:
+    from cat.sweep_command import parse_seeds, parse_setting
+    from cat.sweeps import SWEEPS
+
+    sweep = commands.add_parser(
+        "sweep",
+        help="the runs of a table or figure, kept as they finish",
+        description="Carry out the runs of a table or figure. Finished ones are skipped, so the "
+        "same command goes on after it was stopped. "
+        + "; ".join(f"{name}: {one.shows}" for name, one in SWEEPS.items())
+        + ".",
+    )
+    sweep.add_argument("name", choices=SWEEPS)
+    sweep.add_argument("--model", required=True, help="a name, a folder or a hub name")
+    sweep.add_argument("--seeds", type=parse_seeds, default="5", help="how many, or 0,3,4")
+    sweep.add_argument("--results", type=Path, default=Path("results"), help="folder of the store")
+    sweep.add_argument("--methods", nargs="+", help="only these of the sweep's methods")
+    sweep.add_argument("--data", nargs="+", help="only these: STG_S STG_M STG_L STG_H")
+    for kind, meaning in (("full", "tune all weights"), ("lora", "tune a LoRA adapter")):
+        sweep.add_argument(
+            f"--{kind}", dest="tuning", action="append_const", const=kind, help=meaning
+        )
+    sweep.add_argument("--dtype", default="auto", help="auto, float32 or bfloat16")
+    sweep.add_argument(
+        "--set",
+        type=parse_setting,
+        action="append",
+        metavar="NAME=VALUE",
+        help="a training setting of all runs, as in --set num_train_epochs=1",
+    )
+    sweep.add_argument("--workers", type=int, default=1, help="processes; above 1 needs Ray")
+    sweep.add_argument("--dry-run", action="store_true", help="tell the runs and the time only")
+    sweep.set_defaults(command=_sweep)
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from cat.sweep_command import carry_out_sweep
+
+    return carry_out_sweep(options)
 
 
 def _add_model(commands: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from transformers import TrainingArguments
 
 from cat.reattention import Form, Reduction, check_alpha
+from cat.rows import Keep
 
 __all__ = ["CATConfig", "gamma_at"]
 
@@ -18,7 +19,9 @@ class CATConfig(TrainingArguments):
     """transformers' TrainingArguments with the paper's defaults and the loss's own settings.
 
     Paper (sections 4.2, 5.1, appendix F): AdamW, warm-up 0.1, cosine, learning rate 5e-5 (full) or
-    1e-4 (LoRA), 6 epochs on STG, gamma = e^-epoch, seed 42.
+    1e-4 (LoRA), 6 epochs on STG, gamma = e^-epoch, seed 42. Not in the paper, and off unless asked
+    for: ``supervise``, ``cause_rows``, ``exclude_sink``, a constant gamma, the forms "log" and
+    "share".
     """
 
     alpha: float | None = field(
@@ -33,6 +36,16 @@ class CATConfig(TrainingArguments):
     )
     exclude_sink: bool = field(
         default=False, metadata={"help": "leave the first token out of the ratio"}
+    )
+    supervise: Keep = field(
+        default="mean",
+        metadata={
+            "help": "what must reach alpha: the mean map (the paper), each layer or each head"
+        },
+    )
+    cause_rows: bool = field(
+        default=False,
+        metadata={"help": "the causes' own tokens must look at causes too, not the answer alone"},
     )
     answer_only: bool = field(
         default=True, metadata={"help": "next-token loss on the answer, not on the prompt"}
@@ -77,8 +90,8 @@ class CATConfig(TrainingArguments):
         if self.alpha is not None:
             check_alpha(self.alpha)
         gamma_at(self.gamma, epoch=0.0)
-        for name, options in (("form", get_args(Form)), ("reduction", get_args(Reduction))):
-            if getattr(self, name) not in options:
+        for name, choices in (("form", Form), ("reduction", Reduction), ("supervise", Keep)):
+            if getattr(self, name) not in (options := get_args(choices)):
                 raise ValueError(f"expected {name} of {options}, got {getattr(self, name)!r}")
         if self.max_length < 2:
             raise ValueError(f"expected max_length of at least 2 tokens, got {self.max_length}")

@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from cat.modes import evaluating
-from cat.signals import Example
+from cat.scm import CausalModel
+from cat.signals import Example, Span
 from cat.stg import GAMES, read_factors
 
 __all__ = [
@@ -204,17 +205,28 @@ def references(train: Sequence[Example], test: Sequence[Example]) -> dict[str, E
 
     For every task: the constant answer that is most frequent in training. For STG_E also: the
     score computed from the spurious values alone, each inverted by hand into its cause; and a
-    table of the causal triples seen in training, the constant for the others.
+    table of the causal triples seen in training, the constant for the others. For STG_H also: the
+    best linear function of the spurious values; and how far a text tells its answer, which comes
+    from values with more decimals: the game's rule on the causal values as written, and on the
+    middle of their whole parts (38.5 for "38.1%"), which is all that ``tiny`` reads.
     """
     targets = tuple(example.answer for example in test)
     constant = Counter(example.answer for example in train).most_common(1)[0][0]
     found = {f"always {constant}": Evaluation((constant,) * len(test), targets)}
-    if all(map(_is_stg_e, (*train, *test))):
+    game = _game(*train, *test)
+    if game == "STG_E":
         table = {_causal_triple(example): example.answer for example in train}
         looked_up = tuple(table.get(_causal_triple(example), constant) for example in test)
         by_spurious = tuple(_answer_by_spurious(example) for example in test)
         found["spurious values, inverted by hand"] = Evaluation(by_spurious, targets)
         found["table of the causal triples seen"] = Evaluation(looked_up, targets)
+    if game == "STG_H":
+        fitted = tuple(_fitted_on_spurious(train, test))
+        written = tuple(_answer_as_written(example) for example in test)
+        whole = tuple(_answer_as_written(example, whole=True) for example in test)
+        found["spurious values, by least squares"] = Evaluation(fitted, targets)
+        found["rule on the values as written"] = Evaluation(written, targets)
+        found["rule on whole parts, as tiny reads"] = Evaluation(whole, targets)
     return found
 
 
@@ -267,13 +279,20 @@ def _left_padding(tokenizer: Any) -> Any:
         tokenizer.padding_side = side
 
 
-def _is_stg_e(example: Example) -> bool:
-    read = read_factors(example.text)
-    return read is not None and read[0] is GAMES["STG_E"][0]
+@lru_cache(maxsize=8192)  # the training texts are read for each test set
+def _read(text: str) -> tuple[CausalModel, Mapping[str, tuple[float, Span]]] | None:
+    return read_factors(text)
+
+
+def _game(*examples: Example) -> str | None:
+    """The one game that all texts are of; None for other texts."""
+    read = (_read(example.text) for example in examples)
+    games = {found[0].name if found else None for found in read}
+    return games.pop() if len(games) == 1 else None
 
 
 def _values(example: Example) -> Mapping[str, float]:
-    read = read_factors(example.text)
+    read = _read(example.text)
     assert read is not None, "only called on texts of the game"
     return {name: value for name, (value, _) in read[1].items()}
 
@@ -293,3 +312,24 @@ def _answer_by_spurious(example: Example) -> str:
     }
     answer: str = GAMES["STG_E"][0].answer(guessed)
     return answer
+
+
+def _fitted_on_spurious(train: Sequence[Example], test: Sequence[Example]) -> list[str]:
+    import numpy as np
+
+    names = GAMES["STG_H"][0].named("spurious")
+
+    def values(examples: Sequence[Example]) -> Any:
+        read = [_values(example) for example in examples]
+        return np.array([[1.0, *(one[name] for name in names)] for one in read])
+
+    wanted = np.array([float(example.answer) for example in train])
+    weights, *_ = np.linalg.lstsq(values(train), wanted, rcond=None)
+    return [str(round(answer)) for answer in values(test) @ weights]
+
+
+def _answer_as_written(example: Example, *, whole: bool = False) -> str:
+    values = _values(example)
+    if whole:
+        values = {name: math.floor(value) + 0.5 for name, value in values.items()}
+    return str(GAMES["STG_H"][0].answer(values))

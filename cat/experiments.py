@@ -10,27 +10,33 @@ A :class:`Run` says all that decides a result: model, data, method with its opti
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from cat.data import digest
 from cat.evaluate import references
-from cat.methods import Tuning, make_method
-from cat.models import load_model, place
 from cat.provenance import provenance
-from cat.records import StepRecord
 from cat.signals import Example
 from cat.stg import annotate, stg_e, stg_h
-from cat.train import usual_learning_rate
 
-__all__ = ["RESULTS_VERSION", "Run", "carry_out", "texts_of"]
+if TYPE_CHECKING:
+    from cat.methods import Method, Tuning
+    from cat.records import StepRecord
+
+__all__ = ["DATA", "RESULTS_VERSION", "TRAINING_TEXTS", "Run", "carry_out", "texts_of"]
 
 RESULTS_VERSION = 1
 """Raised by hand whenever a change of the code changes what a run gives; a test tells when."""
 
+TRAINING_TEXTS = {"STG_S": 400, "STG_M": 800, "STG_L": 1600, "STG_H": 3000}
+DATA = tuple(TRAINING_TEXTS)
+DTYPES = ("float32", "bfloat16")
 LORA_RANK = 16
+TESTS = ("test_iid", "test_ood")
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,11 @@ class Run:
         seed: of the training (and of fresh weights); the texts are always those of seed 42.
         lora: tune a LoRA adapter, not all weights.
         strength: how often a spurious factor follows its cause in the IID texts.
-        dtype: what is computed in; see :func:`cat.models.place`.
+        dtype: float32, or bfloat16 for mixed precision; the same on every machine.
         settings: of :class:`cat.config.CATConfig` where they differ from the usual ones.
+
+    Raises:
+        ValueError: no such data or dtype, or a strength outside 0..1.
     """
 
     model: str
@@ -56,8 +65,17 @@ class Run:
     seed: int = 0
     lora: bool = False
     strength: float = 1.0
-    dtype: str = "auto"
+    dtype: str = "float32"
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, known in (("data", DATA), ("dtype", DTYPES)):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"expected {name} as one of {', '.join(known)}, got {getattr(self, name)!r}"
+                )
+        if not 0 <= self.strength <= 1:
+            raise ValueError(f"expected strength as a share in 0..1, got {self.strength!r}")
 
     @property
     def key(self) -> str:
@@ -66,7 +84,7 @@ class Run:
         parts += [f"{name}={_shown(value)}" for name, value in sorted(self.options.items())]
         parts += ["lora"] * self.lora
         parts += [f"strength={_shown(self.strength)}"] * (self.strength != 1.0)
-        parts += [self.dtype] * (self.dtype != "auto")
+        parts += [self.dtype] * (self.dtype != "float32")
         parts += [f"{name}={_shown(value)}" for name, value in sorted(self.settings.items())]
         return " ".join([*parts, f"seed={self.seed}"])
 
@@ -77,33 +95,72 @@ class Run:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    """As short as it is exact, and the same before and after a journey through JSON.
+
+    >>> _shown(10.0), _shown(10), _shown(0.1234567), _shown((0, 2))
+    ('10', '10', '0.1234567', '0,2')
+    """
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    if isinstance(value, tuple | list):
+        return ",".join(map(_shown, value))
+    return str(value)
 
 
 def texts_of(run: Run) -> dict[str, list[Example]]:
     """``train``, ``test_iid`` and ``test_ood`` of a run."""
-    if run.data == "STG_H":
-        splits = stg_h(spurious_strength=run.strength)
-        train = splits["train"]
-    elif run.data in ("STG_S", "STG_M", "STG_L"):
-        splits = stg_e(spurious_strength=run.strength)
-        train = splits[f"train_{run.data[-1]}"]
-    else:
-        raise ValueError(f"expected data STG_S, STG_M, STG_L or STG_H, got {run.data!r}")
-    chosen = {"train": train, **{name: splits[name] for name in ("test_iid", "test_ood")}}
-    return {name: [annotate(Example.from_record(r)) for r in rs] for name, rs in chosen.items()}
+    return {name: list(examples) for name, examples in _texts(run.data, run.strength).items()}
+
+
+@lru_cache(maxsize=8)
+def _texts(data: str, strength: float) -> Mapping[str, tuple[Example, ...]]:
+    game = (stg_h if data == "STG_H" else stg_e)(spurious_strength=strength)
+    splits = {"train": game["train" if data == "STG_H" else f"train_{data[-1]}"]}
+    splits |= {name: game[name] for name in TESTS}
+    return {
+        name: tuple(annotate(Example.from_record(record)) for record in records)
+        for name, records in splits.items()
+    }
+
+
+@lru_cache(maxsize=8)
+def _digests(data: str, strength: float) -> Mapping[str, str]:
+    return {name: digest(examples) for name, examples in _texts(data, strength).items()}
+
+
+@lru_cache(maxsize=8)
+def _references(data: str, strength: float) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
+    """Test set -> rule without a model -> its scores."""
+    texts = _texts(data, strength)
+    found = {name: references(texts["train"], texts[name]) for name in TESTS}
+    kept = ("accuracy", "mean_absolute_error")
+    return {
+        name: {
+            rule: {score: value for score, value in e.to_dict().items() if score in kept}
+            for rule, e in rules.items()
+        }
+        for name, rules in found.items()
+    }
 
 
 def carry_out(run: Run, *, on_record: Callable[[StepRecord], None] | None = None) -> dict[str, Any]:
     """Train, evaluate and measure; returns the run's line for the result store."""
+    from cat.measures import measure
+    from cat.methods import Tuning, make_method
+    from cat.models import load_model, place
+    from cat.tiny import name_for, suitable_threads
+    from cat.train import usual_learning_rate
+
     started = time.perf_counter()
     placement = place(dtype=run.dtype)
     method = make_method(run.method, **run.options)
     texts = texts_of(run)
-    model, tokenizer = load_model(run.model, seed=run.seed)
+    name = name_for(run.model, texts["train"])
+    tokenizer = load_model(name, seed=run.seed)[1]
 
     def fresh_model() -> Any:
-        return load_model(run.model, seed=run.seed)[0].to(placement.device)
+        return load_model(name, seed=run.seed)[0].to(placement.device)
 
     tuning = Tuning(
         fresh_model,
@@ -119,41 +176,65 @@ def carry_out(run: Run, *, on_record: Callable[[StepRecord], None] | None = None
         lora_rank=LORA_RANK if run.lora else None,
         on_record=on_record,
     )
-    model = method.fit(tuning)
+    model = _fit(run, method, tuning)
     trained = time.perf_counter()
-    tests = {name: texts[name] for name in ("test_iid", "test_ood")}
-    scores = {name: method.evaluate(model, tokenizer, e).to_dict() for name, e in tests.items()}
+    with suitable_threads(model):
+        scores = {test: method.evaluate(model, tokenizer, texts[test]).to_dict() for test in TESTS}
+    answered = time.perf_counter()
+    # Every word's score and a whole map are much to keep: one seed's are enough to draw.
+    measures = measure(model, tokenizer, method, texts, whole=run.seed == 0)
     return {
         "key": run.key,
         "version": RESULTS_VERSION,
         "run": asdict(run),
         "scores": scores,
-        "references": {
-            name: {rule: e.accuracy for rule, e in references(texts["train"], examples).items()}
-            for name, examples in tests.items()
-        },
+        "references": _references(run.data, run.strength),
         "steps": len(tuning.records),
         "training": _epochs(tuning.records),
+        "measures": measures,
         "seconds": {
             "training": round(trained - started, 2),
+            "answers": round(answered - trained, 2),
             "all": round(time.perf_counter() - started, 2),
         },
-        "data": {name: digest(examples) for name, examples in texts.items()},
+        "data": _digests(run.data, run.strength),
+        "device": placement.device,
         **provenance(),
     }
 
 
-def _epochs(records: list[StepRecord]) -> list[dict[str, Any]]:
-    """The mean of each quantity over the steps of each epoch."""
+_last_plain: dict[str, tuple[Any, Sequence[StepRecord]]] = {}
+
+
+def _fit(run: Run, method: Method, tuning: Tuning) -> Any:
+    """The fitted model. Methods that only ask otherwise share the last plainly tuned one."""
+    from cat.methods import Method
+
+    if type(method).fit is not Method.fit:
+        return method.fit(tuning)
+    plain = replace(run, method="plain", options={}).key
+    if plain not in _last_plain:
+        _last_plain.clear()  # one model is kept, not all
+        _last_plain[plain] = method.fit(tuning), tuple(tuning.records)
+    model, tuning.records[:] = _last_plain[plain]
+    return model
+
+
+def _epochs(records: Sequence[StepRecord]) -> list[dict[str, float | None]]:
+    """The mean of each quantity over the steps of each epoch; None where it is not finite."""
     epochs: dict[int, list[StepRecord]] = {}
     for record in records:
-        epochs.setdefault(max(0, -int(-record.epoch // 1) - 1), []).append(record)
+        epochs.setdefault(max(0, math.ceil(record.epoch) - 1), []).append(record)
     names = ("lm_loss", "attn_loss", "gamma", "ratio_mean", "active_row_share", "causal_mass")
     return [
         {
-            name: round(sum(values) / len(values), 6)
+            name: _rounded(sum(values) / len(values))
             for name in names
             if (values := [v for r in steps if (v := getattr(r, name)) is not None])
         }
         for _, steps in sorted(epochs.items())
     ]
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, 6) if math.isfinite(value) else None

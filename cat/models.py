@@ -4,6 +4,7 @@
 | --- | --- |
 | ``tiny``, ``tiny-word`` | embedded, fresh weights, to be trained in seconds (:mod:`cat.tiny`) |
 | ``tiny@7`` | the same with the weights of seed 7 |
+| ``tiny:STG_H`` | the same over the words of STG_H (:mod:`cat.game_words`), not of STG_E |
 | ``tiny/plain``, ``tiny/alpha-20``, ... | the shipped trained checkpoints |
 | ``smollm2`` | SmolLM2-135M-Instruct, once fetched (:mod:`cat.smollm2`) |
 | a folder | a saved transformers model, or a PEFT adapter on its base |
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from cat.game_words import WORDS, GameWords
 from cat.smollm2 import smollm2_folder
 from cat.tiny import TINY_MODELS, tiny_model, tiny_tokenizer
 
@@ -125,10 +127,11 @@ def load_model(name: str, *, placement: Placement | None = None, seed: int = 42)
     placement = placement or Placement("cpu", "float32", "default")
     dtype = getattr(torch, placement.dtype)
     if embedded := _embedded(name):
-        family, own_seed = embedded
+        family, words, own_seed = embedded
         seed = seed if own_seed is None else own_seed
-        model, tokenizer = tiny_model(family, seed=seed).to(dtype), tiny_tokenizer(family)
-        model.name_or_path = f"{OURS}{family}@{seed}"
+        model = tiny_model(family, seed=seed, words=words).to(dtype)
+        tokenizer = tiny_tokenizer(family, words=words)
+        model.name_or_path = f"{OURS}{name.partition('@')[0]}@{seed}"
     else:
         model, tokenizer = _load_saved(name, dtype)
     if tokenizer.pad_token_id is None:
@@ -141,7 +144,8 @@ def load_tokenizer(name: str) -> Any:
     """A model's tokenizer alone, by the same names."""
     name = name.removeprefix(OURS)
     if embedded := _embedded(name):
-        return tiny_tokenizer(embedded[0])
+        family, words, _ = embedded
+        return tiny_tokenizer(family, words=words)
     from transformers import AutoTokenizer
 
     with _explained(name) as source:
@@ -200,12 +204,15 @@ def quiet_peft() -> Iterator[None]:
         yield
 
 
-def _embedded(name: str) -> tuple[str, int | None] | None:
-    """(family, seed) of "tiny" and "tiny@7", None for what is not built from code."""
-    family, _, seed = name.partition("@")
-    if family not in TINY_MODELS or not (name == family or seed.isdecimal()):
+def _embedded(name: str) -> tuple[str, GameWords, int | None] | None:
+    """(family, words, seed) of "tiny", "tiny@7" and "tiny:STG_H@7"; None for what is not built
+    from code."""
+    built, at, seed = name.partition("@")
+    family, _, game = built.partition(":")
+    known = family in TINY_MODELS and (game in WORDS or built == family)
+    if not known or not (seed.isdecimal() or not at):
         return None
-    return family, int(seed) if seed else None
+    return family, WORDS[game or "STG_E"], int(seed) if seed else None
 
 
 def _resolve(name: str) -> str:

@@ -23,11 +23,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from cat.game_words import GameWords
 from cat.own_game_checks import GameError, check_game
 from cat.scm import CausalModel, Role, Values, Variable
 from cat.signals import Example
 from cat.stg import Ood, annotate
-from cat.tiny import GameWords, tiny_model, tiny_tokenizer
+from cat.tiny import tiny_model, tiny_tokenizer
 
 __all__ = ["BEACH", "Factor", "GameError", "OwnGame", "answer_shares"]
 

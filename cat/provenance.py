@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ def provenance() -> dict[str, Any]:
     """What every result file says of its origin."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "code": _revision(),
+        "code": _revision(Path(__file__).parent),
         "versions": {
             "python": platform.python_version(),
             **{library: metadata.version(library) for library in LIBRARIES},
@@ -50,9 +51,9 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _revision() -> str:
+@cache  # what runs is what was imported, whatever the files say by now
+def _revision(here: Path) -> str:
     """The commit of a checkout, marked where it was changed; else the version."""
-    here = Path(__file__).parent
     if not (here.parent / ".git").exists():  # installed, perhaps inside another project's checkout
         return __version__
     try:

@@ -4,6 +4,9 @@ For a row i that has a cause, ``C_i`` is the mean attention on its causal keys a
 on the other keys that it sees; the paper's loss is the sum over rows of max(0, alpha - C_i / N_i)
 (Han et al. 2025, section 4.2). The attention is the mean over all layers and heads. A row counts
 ("is valid") when it sees at least one causal and at least one other key.
+
+Ours, beside the paper's: the rows of each layer or head in place of their mean
+(:func:`rows_of_each_map`), and the forms "log" and "share".
 """
 
 from __future__ import annotations
@@ -23,9 +26,10 @@ __all__ = [
     "count_valid_rows",
     "reattention_loss",
     "reattention_ratios",
+    "rows_of_each_map",
 ]
 
-Form = Literal["hinge", "div", "div2", "nll"]
+Form = Literal["hinge", "div", "div2", "nll", "log", "share"]
 Reduction = Literal["rows", "sum", "example"]
 
 
@@ -33,13 +37,14 @@ Reduction = Literal["rows", "sum", "example"]
 class Ratios:
     """How a batch of rows splits its attention; tensors are (batch, row), float32.
 
-    ``causal`` is C and ``other`` is N, both 0 on rows that are not valid; ``causal_mass`` is the
-    sum, not the mean, of the attention on causal keys.
+    ``causal`` is C and ``other`` is N, both 0 on rows that are not valid; ``causal_mass`` and
+    ``other_mass`` are the sums, not the means, of the same attention.
     """
 
     causal: Tensor
     other: Tensor
     causal_mass: Tensor
+    other_mass: Tensor
     valid: Tensor
 
     @property
@@ -88,6 +93,7 @@ def reattention_ratios(
         causal=causal_mass / n_causal.clamp_min(1),
         other=other_mass / n_other.clamp_min(1),
         causal_mass=causal_mass,
+        other_mass=other_mass,
         valid=valid,
     )
 
@@ -109,7 +115,9 @@ def reattention_loss(
         alpha: the ratio C/N to reach; positive.
         form: what a violating row costs. "hinge": alpha - C/N (the paper's);
             "div": -log(1+C) / log(1+N); "div2": -log(1 + C/(1+N)); "nll": -C/(C+N)
-            (the variants of the authors' code). A row that satisfies C/N >= alpha costs 0.
+            (the variants of the authors' code). Ours: "log": log(alpha) - log(C/N), the hinge on
+            a scale where its gradient neither grows nor dies with the ratio; "share": -log of the
+            causal keys' share of the mass. A row that satisfies C/N >= alpha costs 0.
         reduction: "rows", the sum over the valid rows of the batch divided by their number
             (the authors' code); "sum" (the paper's formula); "example": a row's cost averaged
             over each example's valid rows, then over the examples whose mean ratio is below
@@ -163,6 +171,30 @@ def _split_keys(causes: Tensor, visible: Tensor, exclude_sink: bool) -> tuple[Te
     return causal_keys, visible & ~causal_keys
 
 
+def rows_of_each_map(
+    attention: Tensor, causes: Tensor, visible: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The rows of several maps as rows of one, each with its causes and what it sees.
+
+    The loss of what comes back is, by rows, the mean of the maps' losses; by "sum" it is their sum.
+
+    Args:
+        attention: (batch, row, key), which comes back as it is, or (batch, layer, row, key) or
+            (batch, layer, head, row, key): see :data:`cat.rows.Keep`.
+        causes, visible: (batch, row, key).
+
+    Returns:
+        Attention, causes and visible, each (batch, map * row, key).
+
+    >>> attention = torch.rand(2, 5, 3, 7)  # 5 layers
+    >>> causes = torch.zeros(2, 3, 7)
+    >>> [tuple(t.shape) for t in rows_of_each_map(attention, causes, causes)]
+    [(2, 15, 7), (2, 15, 7), (2, 15, 7)]
+    """
+    maps = attention.shape[1:-2].numel()
+    return attention.flatten(1, -2), causes.repeat(1, maps, 1), visible.repeat(1, maps, 1)
+
+
 def _row_cost(ratios: Ratios, alpha: float, form: Form) -> Tensor:
     causal, other = ratios.causal, ratios.other
     if form == "hinge":
@@ -173,6 +205,12 @@ def _row_cost(ratios: Ratios, alpha: float, form: Form) -> Tensor:
         return -torch.log1p(causal / (1 + other))
     if form == "nll":
         return -causal / (causal + other).clamp_min(_TINY)
+    if form == "log":
+        return math.log(alpha) - torch.log(ratios.ratio.clamp_min(_TINY))
+    if form == "share":
+        mass = ratios.causal_mass
+        share = mass / (mass + ratios.other_mass).clamp_min(_TINY)
+        return -torch.log(share.clamp_min(_TINY))
     raise ValueError(f"expected a form of {get_args(Form)}, got {form!r}")
 
 

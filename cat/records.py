@@ -27,7 +27,10 @@ class StepRecord:
     ``epoch`` is where the step ended, so the last step of the first epoch says 1.0, and was
     weighted with the gamma of epoch 0. ``ratio_mean`` is the mean of C/N over the valid rows,
     ``active_row_share`` the share of them below alpha, ``causal_mass`` the mean attention mass on
-    causes.
+    causes. Where each layer or head is supervised, its rows count for themselves: the means are
+    over layers (and heads) too, and a few of them that look at nothing but causes can carry
+    ``ratio_mean``; the other two say how many do. The causes' own rows, where they are
+    supervised, count like the answer's.
     """
 
     step: int

@@ -37,6 +37,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from cat.attention_interface import (
+    UnsupportedModelError,
+    pretrained,
+    refuse_unsupported_model,
+    unsupported,
+)
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -57,10 +64,6 @@ Keep = Literal["mean", "layer", "head"]
 """What is kept of all layers and heads: their mean, each layer's mean over heads, every head."""
 
 
-class UnsupportedModelError(ValueError):
-    """The model's attention is not softmax(QK) of a causal decoder, or not within our reach."""
-
-
 def enable_rows(model: nn.Module) -> None:
     """Switch `model` to the `cat_rows` attention; a forward without rows still is plain SDPA.
 
@@ -70,10 +73,10 @@ def enable_rows(model: nn.Module) -> None:
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
 
-    inner = _pretrained(model)
+    inner = pretrained(model)
     if _is_enabled(inner):
         return
-    _refuse_unsupported_model(inner)
+    refuse_unsupported_model(inner)
     _refuse_reentrant_checkpointing(inner)
     if inner.config.output_attentions:
         raise ValueError(
@@ -87,13 +90,13 @@ def enable_rows(model: nn.Module) -> None:
     before = inner.config._attn_implementation
     inner.set_attn_implementation(ATTENTION)
     if not _is_enabled(inner):  # transformers only logs a warning
-        raise _unsupported(inner, "that can change its attention function", "a fixed one")
+        raise unsupported(inner, "that can change its attention function", "a fixed one")
     inner._attention_before_rows = before
 
 
 def disable_rows(model: nn.Module) -> None:
     """Give `model` the attention implementation back that it had before `enable_rows`."""
-    inner = _pretrained(model)
+    inner = pretrained(model)
     if _is_enabled(inner):
         inner.set_attn_implementation(getattr(inner, "_attention_before_rows", "sdpa"))
 
@@ -143,7 +146,7 @@ def attention_rows(
             heads, (batch, layer, row, key); or every "head", (batch, layer, head, row, key).
     """
     _check_keep(keep)
-    inner = _pretrained(model)
+    inner = pretrained(model)
     enabled = _is_enabled(inner)
     if not enabled:
         if inner.training and torch.is_grad_enabled() and _checkpointing(inner):
@@ -178,7 +181,7 @@ def _forward(
     model: nn.Module, rows: Tensor, inputs: Mapping[str, Any], *, every_head: bool = False
 ) -> tuple[Any, tuple[Tensor, ...]]:
     """The outputs, and each layer's rows: (batch, row, key), or (batch, head, row, key)."""
-    inner = _pretrained(model)
+    inner = pretrained(model)
     if not _is_enabled(inner):
         raise ValueError(
             f"expected attention implementation {ATTENTION!r}, came "
@@ -211,7 +214,7 @@ def _forward(
     expected = (batch, *heads, rows.shape[1], length)
     came = {tuple(weights.shape) for weights in layers}
     if came != {expected}:
-        raise _unsupported(
+        raise unsupported(
             inner,
             f"whose layers each return rows of shape {expected}",
             f"{came or 'none'} from {len(layers)} layers (prompt tuning adds keys, for example)",
@@ -242,7 +245,7 @@ def _cat_rows_attention(
 
     for name in ("s_aux", "position_bias"):  # SDPA drops the one; our rows would drop the other
         if kwargs.get(name) is not None:
-            raise _unsupported(module, "with weights softmax(QK)", f"weights changed by {name!r}")
+            raise unsupported(module, "with weights softmax(QK)", f"weights changed by {name!r}")
     kwargs.pop("output_attentions", None)  # SDPA would warn that it has none; we do
     output, _ = sdpa_attention_forward(
         module, query, key, value, attention_mask, scaling=scaling, **kwargs
@@ -297,34 +300,8 @@ def _weights_at(
         return scores.softmax(-1).masked_fill(~visible, 0.0)  # (batch, head, row, key)
 
 
-def _pretrained(model: nn.Module) -> PreTrainedModel:
-    """The transformers model inside `model`: itself, or what PEFT, torch.compile or DDP wraps."""
-    from transformers import PreTrainedModel
-
-    for module in model.modules():  # outermost first
-        if isinstance(module, PreTrainedModel):
-            return module
-    raise _unsupported(model, "from transformers", "no PreTrainedModel inside it")
-
-
 def _is_enabled(model: PreTrainedModel) -> bool:
     return bool(model.config._attn_implementation == ATTENTION)
-
-
-def _refuse_unsupported_model(model: PreTrainedModel) -> None:
-    config = model.config.get_text_config()
-    if (softcap := getattr(config, "attn_logit_softcapping", None)) is not None:
-        raise _unsupported(model, "that SDPA can run", f"attn_logit_softcapping={softcap}")
-    for name, _ in model.named_parameters():
-        if name.endswith(".sinks"):
-            raise _unsupported(model, "whose rows sum to 1", f"a learned attention sink, {name!r}")
-    if not (model.is_backend_compatible() and getattr(model, "_supports_sdpa", False)):
-        raise _unsupported(model, "on transformers' attention interface with SDPA", "one without")
-    if config.is_encoder_decoder or getattr(config, "is_causal", None) is False:
-        raise _unsupported(model, "that is a causal decoder", "an encoder")
-    for name, module in model.named_modules():
-        if getattr(module, "is_causal", True) is False:
-            raise _unsupported(model, "that is a causal decoder", f"is_causal=False in {name!r}")
 
 
 def _checkpointing(model: PreTrainedModel) -> list[Any]:
@@ -361,10 +338,3 @@ def _check_rows(rows: Tensor, batch: int, length: int) -> None:
             f"expected rows in -1..{length - 1} for a text of {length} tokens, came "
             f"{int(low) if low < -1 else int(high)}. Rows beyond a truncated text must be dropped."
         )
-
-
-def _unsupported(model: nn.Module, expected: str, came: str) -> UnsupportedModelError:
-    return UnsupportedModelError(
-        f"{type(model).__name__}: expected a model {expected}, came {came}. Use a decoder such as "
-        'Llama, Qwen, Mistral or GPT-2, or read whole maps with attn_implementation="eager".'
-    )

@@ -172,6 +172,11 @@ def stg_e(
 
 # ----------------------------------------------------------------------------- STG_H
 
+STG_H_QUESTION = (
+    "Given these diverse conditions, what is the projected Air Quality Index (AQI) "
+    "on a 0-100 scale?"
+)
+
 
 def _uniform_plus_normal(rng: Random, *, low: float, high: float, sd: float) -> float:
     return rng.uniform(low, high) + rng.gauss(0, sd)
@@ -286,11 +291,7 @@ def stg_h_text(values: Values) -> str:
         "; ".join(f"{name}: {_shown(name, values[name])}" for name in STG_H.named(role)) + "."
         for role in ("causal", "spurious", "irrelevant")
     )
-    question = (
-        "Given these diverse conditions, what is the projected Air Quality Index (AQI) "
-        "on a 0-100 scale?"
-    )
-    return f"{' '.join(sentences)} {question} Answer: "
+    return f"{' '.join(sentences)} {STG_H_QUESTION} Answer: "
 
 
 def _stg_h_record(model: CausalModel, rng: Random) -> Record:

@@ -4,25 +4,26 @@
 bound and the effect of the loss shows within seconds. ``tiny-word`` is its harder twin: the name,
 the colon, the number and the comma are tokens, and the model must bind each name to its number.
 
-Their words are STG_E's, or those of a game of one's own (:mod:`cat.own_game`).
+Their words (:mod:`cat.game_words`) are STG_E's, or STG_H's, or those of a game of one's own
+(:mod:`cat.own_game`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from cat.stg import STG_E, STG_E_QUESTION
+from cat.game_words import STG_E_WORDS, WORDS, GameWords, game_of
+from cat.signals import Example
 
 __all__ = [
     "SPECIAL_TOKENS",
-    "STG_E_WORDS",
     "TINY_MODELS",
-    "GameWords",
     "TinyShape",
+    "name_for",
     "one_thread",
     "suitable_threads",
     "tiny_model",
@@ -30,9 +31,7 @@ __all__ = [
 ]
 
 PAD, EOS, UNKNOWN = SPECIAL_TOKENS = ("<pad>", "<eos>", "<unk>")
-ANSWERS = ("High Risk", "Low Risk", "Middle Risk")
 SMALL = 1_000_000  # weights, below which threads cost more than they save
-VALUES = range(0, 21)  # the games' values are 0..15; a few more for those who try
 
 
 @dataclass(frozen=True)
@@ -51,28 +50,6 @@ TINY_MODELS = {
     "tiny": TinyShape(layers=1, factor_is_one_token=True),
     "tiny-word": TinyShape(layers=2, factor_is_one_token=False),
 }
-
-
-@dataclass(frozen=True)
-class GameWords:
-    """What a game's texts are made of, which a word-level tokenizer must know.
-
-    Attributes:
-        question: the sentences in front; each is one token.
-        answers: each is one token.
-        values: factor -> the whole numbers that it may have.
-
-    >>> words = GameWords("Will it rain?", ("Rain", "No rain"), {"Clouds": range(2)})
-    >>> tiny_tokenizer(words=words).tokenize("Will it rain? Clouds: 1 Answer: No rain")
-    ['Will it rain?', 'Clouds: 1', 'Answer:', 'No rain']
-    """
-
-    question: str
-    answers: tuple[str, ...]
-    values: Mapping[str, Iterable[int]]
-
-
-STG_E_WORDS = GameWords(STG_E_QUESTION, ANSWERS, dict.fromkeys(STG_E.roles, VALUES))
 
 
 @contextmanager
@@ -97,6 +74,21 @@ def suitable_threads(model: Any) -> AbstractContextManager[None]:
     return one_thread() if weights < SMALL else nullcontext()
 
 
+def name_for(name: str, examples: Sequence[Example]) -> str:
+    """The name under which an embedded model reads these texts; other names stay as they are.
+
+    >>> from cat.stg import stg_h
+    >>> texts = [Example.from_record(record) for record in stg_h(n_train=1, n_test=1)["train"]]
+    >>> name_for("tiny", texts), name_for("tiny@7", texts), name_for("smollm2", texts)
+    ('tiny:STG_H', 'tiny:STG_H@7', 'smollm2')
+    """
+    family, at, seed = name.partition("@")
+    game = game_of(examples)
+    if family not in TINY_MODELS or game is None or WORDS[game] is STG_E_WORDS:
+        return name
+    return f"{family}:{game}{at}{seed}"
+
+
 def tiny_tokenizer(name: str = "tiny", *, words: GameWords = STG_E_WORDS) -> Any:
     """The word-level tokenizer of an embedded model, as a fast Hugging Face tokenizer.
 
@@ -109,7 +101,7 @@ def tiny_tokenizer(name: str = "tiny", *, words: GameWords = STG_E_WORDS) -> Any
     >>> tiny_tokenizer("tiny-word").tokenize("Smoking: 8, Weight: 4")
     ['Smoking', ':', '8', ',', 'Weight', ':', '4']
     """
-    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     shape = TINY_MODELS[name]
@@ -120,6 +112,10 @@ def tiny_tokenizer(name: str = "tiny", *, words: GameWords = STG_E_WORDS) -> Any
     )
     # "tiny" has no use for commas; to "tiny-word" they are tokens, which may matter to it.
     separators = r"[\s,]+" if shape.factor_is_one_token else r"\s+"
+    if words.read_as:
+        core.normalizer = normalizers.Sequence(
+            [normalizers.Replace(Regex(found), read) for found, read in words.read_as]
+        )
     core.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(rf"{_any_of(known)}|[^\s,]+"), "isolated"),
@@ -164,7 +160,10 @@ def tiny_model(name: str = "tiny", *, seed: int = 42, words: GameWords = STG_E_W
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return LlamaForCausalLM(config)
+        model = LlamaForCausalLM(config)
+    with torch.no_grad():
+        model.get_input_embeddings().weight.mul_(words.embedding_scale)
+    return model
 
 
 def _vocabulary(shape: TinyShape, words: GameWords) -> list[str]:
@@ -179,6 +178,17 @@ def _vocabulary(shape: TinyShape, words: GameWords) -> list[str]:
 
 
 def _any_of(words: list[str]) -> str:
-    """A pattern that finds any of the words, whole: "Weight: 1" is not in "Weight: 10"."""
-    alternatives = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    """A pattern that finds any of the words, whole: "Weight: 1" is not in "Weight: 10".
+
+    Words that differ behind their last space only are looked for together: thousands of words
+    would else be tried one by one.
+    """
+    ends: dict[str, list[str]] = {}
+    for word in sorted(words, key=len, reverse=True):
+        head, space, end = word.rpartition(" ")
+        ends.setdefault(head + space, []).append(re.escape(end))
+    alternatives = "|".join(
+        f"{re.escape(head)}(?:{'|'.join(ends[head])})"
+        for head in sorted(ends, key=len, reverse=True)
+    )
     return rf"(?:{alternatives})(?![0-9A-Za-z])"

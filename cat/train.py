@@ -36,7 +36,7 @@ from cat.models import load_model, lora_config, place
 from cat.provenance import provenance
 from cat.records import StepRecord
 from cat.signals import Example
-from cat.tiny import TINY_MODELS, suitable_threads
+from cat.tiny import TINY_MODELS, name_for, suitable_threads
 from cat.trainer import CATTrainer, last_checkpoint, step_of
 
 __all__ = [
@@ -116,7 +116,7 @@ def parse(argv: Sequence[str]) -> tuple[RunConfig, CATConfig]:
 
 def usual_learning_rate(model: str, *, lora: bool) -> float:
     """The paper's 5e-5 (full) or 1e-4 (LoRA); 2e-3 for embedded models, which start from noise."""
-    if model.partition("@")[0] in TINY_MODELS:
+    if model.partition("@")[0].partition(":")[0] in TINY_MODELS:
         return 2e-3
     return 1e-4 if lora else 5e-5
 
@@ -166,7 +166,8 @@ def run(
     # Weights that are tuned are float32, whatever is computed in: a step of 5e-5 is less than half
     # the distance between two bfloat16 numbers of 0.05, and would be rounded away.
     held = placement if config.lora else replace(placement, dtype="float32")
-    model, tokenizer = load_model(config.model, placement=held, seed=settings.seed)
+    name = name_for(config.model, data["train"])
+    model, tokenizer = load_model(name, placement=held, seed=settings.seed)
     trainer = CATTrainer(
         model,
         settings,

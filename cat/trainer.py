@@ -43,7 +43,7 @@ from cat.evaluate import evaluate_answers
 from cat.handover import HandOver
 from cat.models import add_adapter, quiet_peft
 from cat.objective import Batch, Objective
-from cat.reattention import count_valid_rows, reattention_loss
+from cat.reattention import count_valid_rows, reattention_loss, rows_of_each_map
 from cat.records import ROW_MEANS, StepRecord, Tally
 from cat.rows import Keep, enable_rows, forward_with_rows
 from cat.signals import Example
@@ -93,13 +93,13 @@ class CATTrainer(Trainer):
             set_seed(args.seed)  # the adapter's first weights are random
             model = add_adapter(model, peft_config)
         aligned, self.alignment_report = align_all(
-            train_examples, tokenizer, max_length=args.max_length
+            train_examples, tokenizer, max_length=args.max_length, cause_rows=args.cause_rows
         )
         _check_alignment(aligned, args, str(self.alignment_report))
         _check_vocabulary(aligned, tokenizer)
         self.objective = objective
         asked = objective.keep if objective is not None else None
-        self._keep: Keep | None = "mean" if args.uses_rows else asked
+        self._keep: Keep | None = args.supervise if args.uses_rows else asked
         if self._keep is not None:
             enable_rows(model)
         self.tokenizer = tokenizer
@@ -151,11 +151,13 @@ class CATTrainer(Trainer):
         self._tally.add(lm_loss=lm_loss)
         if attention is not None:
             visible = visible_keys(rows, inputs["attention_mask"])
+            maps = attention.shape[1:-2].numel()  # 1, or the layers, or the heads of all layers
+            attention, causes, visible = rows_of_each_map(attention, causes, visible)
             gamma = gamma_at(self.args.gamma, self.state.epoch or 0.0)
             self._tally.count(attention, causes, visible, self.args)
             if self.args.alpha is not None:
-                whole_step = num_items_in_batch is not None
-                attn_loss = self._attention_loss(attention, causes, visible, whole_step)
+                step_rows = self._step_rows * maps if num_items_in_batch is not None else None
+                attn_loss = self._attention_loss(attention, causes, visible, step_rows)
                 loss = loss + gamma * attn_loss * processes
                 self._tally.add(attn_loss=attn_loss)
                 self._tally.gamma = gamma
@@ -169,10 +171,10 @@ class CATTrainer(Trainer):
         return loss
 
     def _attention_loss(
-        self, attention: Tensor, causes: Tensor, visible: Tensor, whole_step: bool
+        self, attention: Tensor, causes: Tensor, visible: Tensor, step_rows: int | None
     ) -> Tensor:
         """L_attn of a batch; of a micro-batch, its share of the mean over the whole step's rows."""
-        share = whole_step and self.args.reduction == "rows"
+        share = step_rows is not None and self.args.reduction == "rows"
         loss = reattention_loss(
             attention,
             causes,
@@ -182,7 +184,7 @@ class CATTrainer(Trainer):
             reduction="sum" if share else self.args.reduction,
             exclude_sink=self.args.exclude_sink,
         )
-        return loss / max(self._step_rows, 1) if share else loss
+        return loss / max(step_rows or 0, 1) if share else loss
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[dict[str, Tensor]], num_batches: int, device: torch.device
@@ -380,8 +382,8 @@ def _check_vocabulary(aligned: Sequence[Aligned], tokenizer: Any) -> None:
     if unknown > MOST_UNKNOWN:
         raise ValueError(
             f"expected texts in the tokenizer's words, {unknown:.0%} of the tokens are unknown to "
-            f"it ({tokenizer.name_or_path}; tiny and tiny-word read STG_E only): use a pretrained "
-            "model such as smollm2"
+            f"it ({tokenizer.name_or_path}; tiny and tiny-word read STG_E, tiny:STG_H reads "
+            "STG_H): use a pretrained model such as smollm2"
         )
 
 

@@ -1,4 +1,4 @@
-"""``catviz``: demo, report."""
+"""``catviz``: demo, report, figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """The ``catviz`` command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="catviz", description="See where a language model looks.")
-    commands = parser.add_subparsers(required=True, metavar="demo|report")
+    commands = parser.add_subparsers(required=True, metavar="demo|report|figures")
     show = commands.add_parser("demo", help="tune plainly and with CAT, compare, write a page")
     show.add_argument("--model", default="tiny", help="tiny (minutes) or smollm2 (hours)")
     show.add_argument("--out", type=Path, default=Path("outputs/demo"))
@@ -31,6 +31,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     report.add_argument("--out", type=Path, default=Path("outputs/look.html"))
     report.set_defaults(command=_report)
+    figures = commands.add_parser("figures", help="tables and figures of what sweeps have left")
+    figures.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+    figures.add_argument("--out", type=Path, default=Path("outputs/figures"), metavar="DIR")
+    figures.add_argument(
+        "--formats",
+        nargs="+",
+        default=["svg"],
+        choices=("svg", "pdf", "png"),
+        help="of the figures",
+    )
+    figures.set_defaults(command=_figures)
     options = parser.parse_args(argv)
     return report_errors(lambda: options.command(options))
 
@@ -56,4 +67,11 @@ def _report(options: argparse.Namespace) -> int:
         roles=roles or None,  # type: ignore[arg-type]
         out=options.out,
     )
+    return 0
+
+
+def _figures(options: argparse.Namespace) -> int:
+    from catviz.results.page import write_results
+
+    write_results(options.results, options.out, formats=options.formats)
     return 0

@@ -21,17 +21,14 @@ import random
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cat.alignment import align
-from cat.modes import evaluating
 from cat.signals import Example
+from cat.word_scores import ReadText, TextScores, answer_attention, read_text, score_text
 from catviz.scores import PER, SCORED_ROLES, RoleScores
-from catviz.words import Role
 
 if TYPE_CHECKING:
     from cat.rows import Keep
@@ -39,11 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["role_scores"]
 
 _WINDOW = 8  # batches that are sorted by length together
-_NO_ROLES, _NO_ANSWER = "texts without roles", "texts without an answer"
-_NO_TOKENS, _LOST_WORDS = (
-    "texts whose roles name no token",
-    "words without a token before the answer",
-)
 
 
 def role_scores(
@@ -79,7 +71,6 @@ def role_scores(
     Warns:
         UserWarning: some texts or words were left out; ``left_out`` of the result counts them.
     """
-    import torch
     from tqdm.auto import tqdm
 
     if per not in PER:
@@ -91,25 +82,29 @@ def role_scores(
     longest = max_length or _longest(model)
     sample = _Sample(max_texts, seed)
     left_out: Counter[str] = Counter()
-    kept: dict[int, _Scored] = {}
+    kept: dict[int, TextScores] = {}  # by their places in the sample
+    slots: dict[int, int] = {}  # of the texts that are on their way
     total = len(examples) if isinstance(examples, Sized) else None
     bar = tqdm(total=total, desc=progress, unit="text", disable=progress is None)
 
-    def drawn() -> Iterator[_Text]:
+    def drawn() -> Iterator[ReadText]:
         for number, example in enumerate(examples):
-            text = _read(example, number, tokenizer, longest, left_out)
+            _check_example(example, number)
+            text = read_text(example, tokenizer, number=number, longest=longest, left_out=left_out)
             slot = sample.place() if text else None
             if text is None or slot is None:
                 bar.update()
             else:
-                yield replace(text, slot=slot)
+                slots[number] = slot
+                yield text
 
-    with bar, torch.inference_mode(), evaluating(model):
+    with bar:
         for batch in _batches(drawn(), batch_size):
-            for text, attention in zip(batch, _attention(model, batch, per), strict=True):
-                before = kept.get(text.slot)
+            for text, attention in zip(batch, answer_attention(model, batch, per), strict=True):
+                slot = slots.pop(text.number)
+                before = kept.get(slot)
                 if before is None or before.number < text.number:
-                    kept[text.slot] = _score(text, attention)
+                    kept[slot] = score_text(text, attention)
             bar.update(len(batch))
     _report(left_out, kept)
     return _collect(sorted(kept.values(), key=lambda s: s.number), sample.seen, left_out)
@@ -131,66 +126,15 @@ class _Sample:
         return slot if slot < self.limit else None
 
 
-@dataclass(frozen=True)
-class _Text:
-    """What there is to score: the rows that predict the answer, and each word's tokens."""
-
-    number: int
-    input_ids: Sequence[int]  # up to the last row
-    rows: Sequence[int]
-    words: Sequence[tuple[Role, list[int]]]
-    slot: int = -1
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """The scores of one text."""
-
-    number: int
-    roles: np.ndarray  # (word,)
-    values: np.ndarray  # (..., word)
-    on_causes: np.ndarray  # (...)
-    on_others: np.ndarray  # (...)
-
-
-def _read(
-    example: Example, number: int, tokenizer: Any, longest: int | None, left_out: Counter[str]
-) -> _Text | None:
-    """Align a text; None, and one more in ``left_out``, where there is nothing to score."""
+def _check_example(example: Any, number: int) -> None:
     if not isinstance(example, Example):
         raise ValueError(
             f"text {number}: expected a cat.signals.Example with roles, got "
             f"{type(example).__name__}; catviz.roles.mark_roles(text, ...) makes one of a text"
         )
-    for word in example.roles:
-        if word.role not in SCORED_ROLES:
-            raise ValueError(
-                f"text {number}: word {word.name!r} has role {word.role!r}; expected one of "
-                + ", ".join(SCORED_ROLES)
-            )
-    if not example.roles:
-        left_out[_NO_ROLES] += 1
-        return None
-    aligned = align(example, tokenizer, add_eos=False)
-    rows = [row for row in aligned.answer_rows if row >= 0]
-    if not rows:
-        left_out[_NO_ANSWER] += 1
-        return None
-    if longest is not None and rows[-1] >= longest:
-        left_out[f"texts of more than {longest} tokens"] += 1
-        return None
-    # What stands behind the first row is hidden from it: no score.
-    tokens = [[t for t in aligned.tokens_of(w.span) if t <= rows[0]] for w in example.roles]
-    words = [(word.role, at) for word, at in zip(example.roles, tokens, strict=True) if at]
-    if lost := len(tokens) - len(words):
-        left_out[_LOST_WORDS] += lost
-    if not words:
-        left_out[_NO_TOKENS] += 1
-        return None
-    return _Text(number, aligned.input_ids[: rows[-1] + 1], rows, words)
 
 
-def _batches(texts: Iterator[_Text], batch_size: int) -> Iterator[list[_Text]]:
+def _batches(texts: Iterator[ReadText], batch_size: int) -> Iterator[list[ReadText]]:
     """Batches of texts of about one length, to pad little."""
     while window := list(islice(texts, _WINDOW * batch_size)):
         window.sort(key=lambda text: len(text.input_ids))
@@ -198,54 +142,7 @@ def _batches(texts: Iterator[_Text], batch_size: int) -> Iterator[list[_Text]]:
             yield window[start : start + batch_size]
 
 
-def _attention(model: Any, batch: Sequence[_Text], per: Keep) -> np.ndarray:
-    """The attention at the rows of each text, (text, ..., row, key)."""
-    import torch
-    from torch.nn.utils.rnn import pad_sequence
-
-    from cat.rows import attention_rows
-
-    # Padding behind a text is hidden from its rows as later tokens are: any token will do.
-    ids = [torch.tensor(text.input_ids) for text in batch]
-    rows = [torch.tensor(text.rows) for text in batch]
-    attention = attention_rows(
-        model,
-        pad_sequence(ids, batch_first=True).to(model.device),
-        None,
-        pad_sequence(rows, batch_first=True, padding_value=-1).to(model.device),
-        keep=per,
-    )
-    values: np.ndarray = attention.cpu().numpy()
-    return values
-
-
-def _score(text: _Text, attention: np.ndarray) -> _Scored:
-    """The scores of one text's words from its rows, (..., row, key), which may be padded."""
-    n_keys = len(text.input_ids)
-    attention = attention[..., : len(text.rows), :n_keys]
-    if not np.isfinite(attention).all():
-        raise ValueError(
-            f"text {text.number}: expected finite attention, got NaN: are there NaN weights in the "
-            "model (did training diverge)?"
-        )
-    mean_row = attention.mean(axis=-2)  # (..., key)
-    causal = np.zeros(n_keys, dtype=bool)
-    for role, tokens in text.words:
-        causal[tokens] |= role == "causal"
-    others = (np.arange(n_keys) <= np.array(text.rows)[:, None]) & ~causal  # (row, key)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        on_causes = (mean_row * causal).sum(axis=-1) / causal.sum()
-        on_others = ((attention * others).sum(axis=-1) / others.sum(axis=-1)).mean(axis=-1)
-    return _Scored(
-        number=text.number,
-        roles=np.array([role for role, _ in text.words]),
-        values=np.stack([mean_row[..., at].mean(axis=-1) for _, at in text.words], axis=-1),
-        on_causes=on_causes.astype(np.float32),
-        on_others=on_others.astype(np.float32),
-    )
-
-
-def _collect(kept: Sequence[_Scored], seen: int, left_out: Counter[str]) -> RoleScores:
+def _collect(kept: Sequence[TextScores], seen: int, left_out: Counter[str]) -> RoleScores:
     """Join the texts' scores, role by role."""
     numbers = np.array([scored.number for scored in kept])
     roles = np.concatenate([scored.roles for scored in kept])  # (word,)
@@ -263,7 +160,7 @@ def _collect(kept: Sequence[_Scored], seen: int, left_out: Counter[str]) -> Role
     )
 
 
-def _report(left_out: Counter[str], kept: Mapping[int, _Scored]) -> None:
+def _report(left_out: Counter[str], kept: Mapping[int, TextScores]) -> None:
     """Warn of what was left out; refuse when nothing remains."""
     counts = ", ".join(f"{reason} ({count})" for reason, count in left_out.items())
     if not kept:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from cat.head_names import head_name, read_head_name
 from catviz.files import write_atomically
 from catviz.maps import SINK, MeanMap, Sink, check_map
 from catviz.words import ROLES, Role, Word, check_words, roles_of_tokens
@@ -356,27 +357,6 @@ class AttentionPattern:
                 f"no token of this pattern is {role}: it has {sorted(set(self.roles))}; "
                 "name some with roles= (see catviz.roles)"
             )
-
-
-def head_name(layer: int, head: int) -> str:
-    """The usual short name of a head.
-
-    >>> head_name(5, 3)
-    'L5H3'
-    """
-    return f"L{layer}H{head}"
-
-
-def read_head_name(name: str) -> tuple[int, int]:
-    """(layer, head) of a short name.
-
-    >>> read_head_name("L5H3")
-    (5, 3)
-    """
-    match = re.fullmatch(r"L(\d+)H(\d+)", str(name))
-    if match is None:
-        raise ValueError(f"expected the name of a head such as 'L5H3', got {name!r}")
-    return int(match[1]), int(match[2])
 
 
 def _chosen(

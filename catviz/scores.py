@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cat.word_scores import SCORED_ROLES as WORD_ROLES
 from catviz.words import Role
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PER", "SCORED_ROLES", "RoleScores"]
 
-SCORED_ROLES: tuple[Role, ...] = ("causal", "spurious", "irrelevant")
+SCORED_ROLES: tuple[Role, ...] = WORD_ROLES
 
 PER: tuple[Keep, ...] = ("mean", "layer", "head")
 """What a score belongs to: the mean map, a layer, a head; one axis more each."""

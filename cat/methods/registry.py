@@ -7,11 +7,32 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from cat.methods.attention import CAT
+from cat.methods.counterfactuals import CDA, CausalOnly, Invariant
+from cat.methods.explanations import AttentionCE, AttentionMSE, Focal
+from cat.methods.gradients import RRR
+from cat.methods.groups import JTT, GroupDRO
+from cat.methods.inference import ACT, PASTA
 from cat.methods.method import Method, Plain
 
 __all__ = ["METHODS", "make_method"]
 
-METHODS: Mapping[str, type[Method]] = {method.name: method for method in (Plain, CAT)}
+_ALL: tuple[type[Method], ...] = (
+    Plain,
+    CAT,
+    AttentionMSE,
+    AttentionCE,
+    Focal,
+    CDA,
+    CausalOnly,
+    Invariant,
+    RRR,
+    JTT,
+    GroupDRO,
+    PASTA,
+    ACT,
+)
+
+METHODS: Mapping[str, type[Method]] = {method.name: method for method in _ALL}
 
 
 def make_method(name: str, **options: Any) -> Method:

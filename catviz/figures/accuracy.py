@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from catviz.figures.figure import Figure
 from catviz.figures.layout import figure_with_legend
+from catviz.figures.reference_lines import spread
 from catviz.figures.style import SeriesStyle, Theme, series_style
 from catviz.figures.text import printable, shorten
 
@@ -261,7 +262,7 @@ def _label_lines(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
     """Name each reference in the right margin, at its height or as near as the others allow."""
     low, high = axes.get_ylim()
     ordered = sorted(labels)
-    heights = _spread([(percent - low) / (high - low) for percent, _, _ in ordered], _LABEL_GAP)
+    heights = spread([(percent - low) / (high - low) for percent, _, _ in ordered], _LABEL_GAP)
     for (percent, text, colour), height in zip(ordered, heights, strict=True):
         axes.annotate(
             text, (1.0, percent), xycoords=("axes fraction", "data"),
@@ -270,20 +271,3 @@ def _label_lines(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
             arrowprops={"arrowstyle": "-", "linewidth": 0.6, "color": colour, "shrinkA": 0,
                         "shrinkB": 0, "relpos": (0.0, 0.5)},
         )  # fmt: skip
-
-
-def _spread(heights: Sequence[float], gap: float) -> list[float]:
-    """Move ascending heights apart to at least ``gap``, each as little as its group needs.
-
-    >>> [round(height, 2) for height in _spread([0.5, 0.5, 0.9], 0.1)]
-    [0.45, 0.55, 0.9]
-    """
-    groups: list[tuple[float, int]] = []  # (mean height, members)
-    for height in heights:
-        mean, members = height, 1
-        while groups and mean - groups[-1][0] < gap * (members + groups[-1][1]) / 2:
-            before, count = groups.pop()
-            mean = (mean * members + before * count) / (members + count)
-            members += count
-        groups.append((mean, members))
-    return [mean + gap * (at - (n - 1) / 2) for mean, n in groups for at in range(n)]

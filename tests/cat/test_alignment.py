@@ -13,7 +13,7 @@ import torch
 from tokenizers import processors
 from transformers import ByT5Tokenizer
 
-from cat.alignment import AlignmentReport, Pair, align, align_all
+from cat.alignment import AlignmentReport, Pair, align, align_all, with_cause_rows
 from cat.reattention import count_valid_rows
 from cat.signals import Example, Signal, Span
 from tests.cat.alignment_kit import END, byte_level_digits, cells_of, of_words
@@ -246,3 +246,55 @@ def test_long_texts_are_shortened_in_the_report() -> None:
     _, report = align_all([letters("a " * 500, "b", b=["f"])], LETTERS)
     assert max(map(len, str(report).splitlines())) < 150
     assert len(report.examples["phrase absent"][0]["text"]) == 1001  # whole, in the JSON
+
+
+# --- the causes' own rows -------------------------------------------------------------------------
+
+
+def test_a_causes_tokens_look_at_the_causes_up_to_them() -> None:
+    """a b c d e: the causes of e are b and d; d sees b and itself, b itself alone."""
+    aligned = align(letters("a b c d", "e", e=["b", "d"]), LETTERS)
+    closed = with_cause_rows(aligned)
+    assert closed.rows == (1, 3)  # d is also the token before e
+    assert cells_of(aligned) == {(3, 1), (3, 3)}
+    assert cells_of(closed) == {(1, 1), (3, 1), (3, 3)}
+    assert closed.valid_rows == 2
+    assert closed.pairs == aligned.pairs
+
+
+def test_each_effect_closes_over_its_own_causes() -> None:
+    """c is caused by a, g by b and c: b's row has nothing to do with a, c's row has b and c."""
+    aligned = align(letters("a b c d", "g", c=["a"], g=["b", "c"]), LETTERS)
+    assert cells_of(aligned) == {(1, 0), (3, 1), (3, 2)}
+    closed = with_cause_rows(aligned)
+    assert cells_of(closed) - cells_of(aligned) == {(0, 0), (1, 1), (2, 1), (2, 2)}
+
+
+def test_whatever_a_supervised_row_reads_reads_the_same_causes() -> None:
+    for example in (
+        letters("a b c a b d", "eg", d=["a", "c"], e=["b", "d"], g=["a"]),
+        letters("ab c ab d", "e", e=["ab", "d"], d=["c"]),
+        letters("a b", "c"),
+    ):
+        aligned = align(example, LETTERS)
+        closed = with_cause_rows(aligned)
+        cells = cells_of(closed)
+        for row, key in cells_of(aligned):
+            wanted = {(key, k) for r, k in cells_of(aligned) if r == row and k <= key}
+            assert wanted <= cells
+        assert cells_of(aligned) <= cells
+        assert all(key <= row for row, key in cells)
+        assert list(closed.rows) == sorted({row for row, _ in cells})
+
+
+def test_cause_rows_of_a_data_set_are_in_its_report() -> None:
+    examples = [
+        letters("a b c", "d", d=["a", "b"]),
+        letters("a", "b"),
+        letters("a f", "c", c=["f"]),
+    ]
+    aligned, report = align_all(examples, LETTERS, cause_rows=True)
+    assert [item.index for item in aligned] == [0, 1, 2]
+    assert [item.rows for item in aligned] == [(0, 1, 2), (), (1,)]
+    assert report.rows == 4
+    assert align_all(examples, LETTERS)[1].rows == 2

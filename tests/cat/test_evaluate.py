@@ -102,10 +102,34 @@ def test_the_constant_comes_from_training() -> None:
     assert found["always 9"].accuracy == 0.5
 
 
+def test_how_far_the_texts_of_stg_h_tell_their_answers() -> None:
+    """The answers come from values of which the texts show a decimal or less."""
+    splits = stg_h(1, n_train=400, n_test=200)
+    train, iid, ood = (
+        [Example.from_record(r) for r in splits[n]] for n in ("train", "test_iid", "test_ood")
+    )
+    written, whole = "rule on the values as written", "rule on whole parts, as tiny reads"
+    for test in (iid, ood):
+        found = references(train, test)
+        assert found[written].mean_absolute_error < 0.1
+        assert 0.15 < found[whole].mean_absolute_error < 0.5
+        assert 0.6 < found[whole].accuracy < 0.85 < 0.9 < found[written].accuracy
+    # On "spurious values" it helps in distribution, and no longer out of it.
+    spurious, always = "spurious values, by least squares", next(iter(found))
+    errors = {n: [references(train, t)[n].mean_absolute_error for t in (iid, ood)]
+              for n in (spurious, always)}  # fmt: skip
+    assert errors[spurious][0] < 0.75 * errors[always][0]
+    assert errors[spurious][1] > errors[always][1] - 1
+    # It reads these values only.
+    changed = [Example(re.sub(r"(Emissions|Dependency): \d+", r"\1: 1", e.text), e.answer)
+               for e in iid]  # fmt: skip
+    assert references(train, changed)[spurious].answers == references(train, iid)[spurious].answers
+
+
 def test_the_constant_for_numbers_has_an_absolute_error() -> None:
     splits = stg_h(1, n_train=200, n_test=50)
     train, test = ([Example.from_record(r) for r in splits[n]] for n in ("train", "test_iid"))
-    ((rule, evaluation),) = references(train, test).items()
+    rule, evaluation = next(iter(references(train, test).items()))
     errors = [abs(float(e.answer) - float(rule.removeprefix("always "))) for e in test]
     assert evaluation.mean_absolute_error == pytest.approx(np.mean(errors))
 

@@ -10,7 +10,16 @@ import pytest
 import catviz
 
 FOLDER = Path(str(catviz.__file__)).parent
-LAYERS = {"figures": 1, "viewer": 2, "report": 2, "look": 3, "demo": 3, "widgets": 3, "cli": 4}
+LAYERS = {
+    "figures": 1,
+    "viewer": 2,
+    "report": 2,
+    "look": 3,
+    "demo": 3,
+    "results": 3,
+    "widgets": 3,
+    "cli": 4,
+}
 """First part of a module's name -> its layer; everything else is 0."""
 
 MODULES = sorted(

@@ -1,0 +1,96 @@
+"""Runs carried out one after the other, or by several processes through Ray.
+
+Either way :func:`outcomes` gives what became of each run as soon as it is known, a failure too;
+nobody but its caller writes anything. Ray is an extra (``pip install 'catviz[ray]'``) and is
+imported only for more than one worker.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cat.experiments import Run, carry_out
+from cat.local_ray import local_ray
+
+__all__ = ["Outcome", "Watcher", "attempt", "outcomes"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run: its line for the result store, or why there is none."""
+
+    run: Run
+    line: dict[str, Any] | None = None
+    error: str | None = None
+
+
+class Watcher(Protocol):
+    """Is told what goes on."""
+
+    def begins(self, run: Run) -> None: ...
+
+    def advances(self, run: Run, share: float) -> None:
+        """``share`` of the training's steps are done; nobody tells of those of other processes."""
+
+
+def outcomes(
+    runs: Iterable[Run], *, watcher: Watcher, workers: int = 1
+) -> Generator[Outcome, None, None]:
+    """Carry runs out; each outcome as soon as it is there, so with several workers in any order.
+
+    Args:
+        workers: processes on this machine, which share its cores, and its GPUs where it has some.
+
+    Raises:
+        ValueError: fewer than one worker.
+        RuntimeError: Ray is not installed, or did not start.
+    """
+    if workers < 1:
+        raise ValueError(f"expected at least one worker, got {workers}")
+    return _by_ray(runs, watcher, workers) if workers > 1 else _in_order(runs, watcher)
+
+
+def attempt(run: Run, watcher: Watcher | None = None) -> Outcome:
+    """Carry one run out; whatever goes wrong in it is its outcome."""
+
+    def on_record(record: Any) -> None:
+        if watcher is not None:
+            watcher.advances(run, record.step / record.total_steps)
+
+    try:
+        return Outcome(run, line=carry_out(run, on_record=on_record))
+    except Exception as error:  # one run's failure must not end the others
+        return Outcome(run, error=f"{type(error).__name__}: {error}")
+
+
+def _in_order(runs: Iterable[Run], watcher: Watcher) -> Generator[Outcome, None, None]:
+    for run in runs:
+        watcher.begins(run)
+        yield attempt(run, watcher)
+
+
+def _by_ray(runs: Iterable[Run], watcher: Watcher, workers: int) -> Generator[Outcome, None, None]:
+    cores = max(1, (os.cpu_count() or 1) // workers)
+    with local_ray(cpus=cores * workers) as ray:
+        gpus = ray.cluster_resources().get("GPU", 0)
+        share = {"num_gpus": min(1.0, gpus / workers)} if gpus else {}
+        # max_calls=0: a process goes on to the next run, so that torch is imported once.
+        task = ray.remote(num_cpus=cores, max_retries=0, max_calls=0, **share)(attempt)
+        waiting = iter(runs)
+        running: dict[Any, Run] = {}
+        while True:
+            while len(running) < workers and (run := next(waiting, None)) is not None:
+                watcher.begins(run)
+                running[task.remote(run)] = run
+            if not running:
+                return
+            for ended in ray.wait(list(running), num_returns=1)[0]:
+                run = running.pop(ended)
+                try:
+                    yield ray.get(ended)
+                except ray.exceptions.RayError as error:  # killed, out of memory
+                    reason = str(error).strip().partition("\n")[0]
+                    yield Outcome(run, error=f"its process ended: {reason}")

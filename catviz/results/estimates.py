@@ -1,0 +1,168 @@
+"""Cells and what is estimated from them: means over seeds, and differences between paired seeds.
+
+A cell holds the runs that differ in nothing but their seed. A mean says over which seeds it was
+taken and which are missing; a difference pairs the seeds that both cells have, and no others.
+
+>>> gain = Estimate({0: 0.02, 1: 0.04}, wanted=(0, 1, 2))
+>>> round(gain.mean, 3), gain.missing, gain.seeds
+(0.03, (2,), '2 of 3 seeds')
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from cat.evaluate import seed_interval
+from catviz.results.names import method_label, method_order, seeds_label
+from catviz.results.reading import Measure, Result, Results, Split
+
+__all__ = ["Cell", "Estimate", "average", "cells", "difference", "gaps", "references"]
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A number of each seed, and the seeds that there should be.
+
+    Attributes:
+        by_seed: at least one.
+        within: what the number cannot leave, nor its interval: a share lies in 0..1.
+        wanted: the seeds of all cells that this one stands beside.
+        over_texts: of a single seed, the interval over the choice of test texts, if known.
+    """
+
+    by_seed: Mapping[int, float]
+    wanted: Sequence[int]
+    over_texts: tuple[float, float] | None = None
+    within: tuple[float, float] = (-math.inf, math.inf)
+
+    @property
+    def mean(self) -> float:
+        return sum(self.by_seed.values()) / len(self.by_seed)
+
+    @cached_property
+    def interval(self) -> tuple[float, float] | None:
+        """95%: over seeds (Student's t) if there are several, else over texts, else none."""
+        bounds = seed_interval(list(self.by_seed.values()))
+        if bounds.low is None or bounds.high is None:
+            return self.over_texts
+        return max(bounds.low, self.within[0]), min(bounds.high, self.within[1])
+
+    @property
+    def is_over_texts(self) -> bool:
+        return len(self.by_seed) == 1 and self.over_texts is not None
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        return tuple(seed for seed in self.wanted if seed not in self.by_seed)
+
+    @property
+    def seeds(self) -> str:
+        return seeds_label(self.by_seed, self.wanted)
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """The runs of one model, data set and method: one a seed."""
+
+    by_seed: Mapping[int, Result]
+    wanted: Sequence[int]
+
+    @property
+    def first(self) -> Result:
+        return next(iter(self.by_seed.values()))
+
+    @property
+    def method(self) -> str:
+        return self.first.run.method
+
+    @property
+    def data(self) -> str:
+        return self.first.run.data
+
+    @property
+    def label(self) -> str:
+        """Method and options."""
+        return method_label(self.method, self.first.run.options)
+
+    def estimate(self, measure: Measure, split: Split) -> Estimate | None:
+        """The mean over seeds; None where no run has the measure."""
+        found = {
+            seed: value
+            for seed, result in self.by_seed.items()
+            if (value := result.score(measure, split)) is not None
+        }
+        if not found:
+            return None
+        if measure != "accuracy":
+            return Estimate(found, self.wanted, within=(0.0, math.inf))
+        texts = self.first.interval_over_texts(split)
+        return Estimate(found, self.wanted, texts, within=(0.0, 1.0))
+
+
+def cells(results: Iterable[Result]) -> list[Cell]:
+    """The cells of these results, in the order of :func:`catviz.results.names.method_order`.
+
+    All are wanted with the seeds that any of them has.
+    """
+    grouped: dict[str, dict[int, Result]] = {}
+    for result in results:
+        grouped.setdefault(result.run.cell, {})[result.run.seed] = result
+    wanted = sorted({seed for by_seed in grouped.values() for seed in by_seed})
+    found = [Cell(dict(sorted(by_seed.items())), wanted) for by_seed in grouped.values()]
+    return sorted(found, key=lambda c: method_order(c.method, c.first.run.options))
+
+
+def gaps(found: Iterable[Cell]) -> str:
+    """Which cells lack seeds that others have, and whether one has a single seed, in words."""
+    found = list(found)
+    short = [
+        f"{cell.label} ({seeds_label(cell.by_seed, cell.wanted)})"
+        for cell in found
+        if len(cell.by_seed) < len(cell.wanted)
+    ]
+    said = [f"Fewer seeds than others: {', '.join(short)}."] if short else []
+    if any(len(cell.by_seed) == 1 for cell in found):
+        said.append("Where there is one seed, the interval is that over texts.")
+    return " ".join(said)
+
+
+def difference(cell: Cell, base: Cell, measure: Measure, split: Split) -> Estimate | None:
+    """What a cell has more than another, seed by seed; None where they share no seed."""
+    one, other = cell.estimate(measure, split), base.estimate(measure, split)
+    if one is None or other is None:
+        return None
+    paired = {
+        seed: value - other.by_seed[seed]
+        for seed, value in one.by_seed.items()
+        if seed in other.by_seed
+    }
+    return Estimate(paired, cell.wanted) if paired else None
+
+
+def average(estimates: Sequence[Estimate]) -> Estimate | None:
+    """The mean of several estimates, seed by seed; None where no seed is in all of them."""
+    shared = [s for s in estimates[0].by_seed if all(s in e.by_seed for e in estimates)]
+    means = {seed: sum(e.by_seed[seed] for e in estimates) / len(estimates) for seed in shared}
+    wanted = sorted({seed for estimate in estimates for seed in estimate.wanted})
+    return Estimate(means, wanted) if means else None
+
+
+def references(results: Results | Iterable[Result]) -> dict[str, dict[Split, dict[Measure, float]]]:
+    """rule without a model -> split -> measure -> its score on these results' texts.
+
+    A line gives a rule's accuracy as a number, or its scores by name.
+    """
+    found: dict[str, dict[Split, dict[Measure, float]]] = {}
+    splits: tuple[Split, ...] = ("iid", "ood")
+    measures: tuple[Measure, ...] = ("accuracy", "mean_absolute_error")
+    for result in results:
+        for split in splits:
+            rules = (result.line.get("references") or {}).get(f"test_{split}", {})
+            for rule, score in rules.items():
+                scores = score if isinstance(score, Mapping) else {"accuracy": score}
+                known = {m: float(scores[m]) for m in measures if scores.get(m) is not None}
+                found.setdefault(rule, {}).setdefault(split, {}).update(known)
+    return found
