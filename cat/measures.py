@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from cat.alignment import align
 from cat.evaluate import Evaluation, same_answer
 from cat.modes import evaluating
 from cat.redraw import redraw
-from cat.scm import Role
+from cat.scm import CausalModel, Role
 from cat.signals import Example
 from cat.stg import read_factors
 from cat.tiny import suitable_threads
@@ -54,7 +55,7 @@ MOST_TEXTS_LARGE = 40
 """Of a model of more than ten million weights on a CPU, where 200 would take longer than tuning."""
 LARGE = 10_000_000
 WHOLE_TEXTS = 100
-BATCH = 200
+BATCH = 64
 SEED = 0  # of the redrawn values: the same texts for every run
 DIGITS = 4
 
@@ -90,7 +91,8 @@ def measure(
         ``causal_accuracy``, the share of right answers where causes were redrawn, by the game's
         rule on the new values as written (and ``causal_mean_absolute_error`` for numbers).
 
-        ``words``: role -> scores; ``map``: ``text``, its number; ``tokens``, with the role and the
+        ``words``: role -> scores; ``map``: ``text``, its number;
+        ``answer_row``, which predicts the answer's first token; ``tokens``, with the role and the
         factor of each (``roles``, ``names``); ``rows``, the lower triangle.
 
         ``left_out``: what is not there -> why. A method that asks in a way of its own (edited
@@ -205,6 +207,7 @@ def _map(model: Any, tokenizer: Any, example: Example) -> Measured:
     factors = {t: word for word in example.roles for t in aligned.tokens_of(word.span)}
     return {
         "text": 0,
+        "answer_row": aligned.answer_rows[0],
         "tokens": tokens,
         "roles": [factors[t].role if t in factors else "other" for t in range(size)],
         "names": [factors[t].name if t in factors else "" for t in range(size)],
@@ -223,8 +226,7 @@ def _effects(model: Any, tokenizer: Any, method: Method, examples: list[Example]
     game = read_factors(examples[0].text)
     rule = game[0] if game else None
     redrawn = {
-        role: redraw(examples, (role,), seed=SEED, game=rule if role == "causal" else None)
-        for role in there
+        role: _redrawn(tuple(examples), role, rule if role == "causal" else None) for role in there
     }
     asked = method.evaluate(model, tokenizer, [*examples, *(e for r in there for e in redrawn[r])])
     before = asked.answers[:n]
@@ -245,6 +247,11 @@ def _effects(model: Any, tokenizer: Any, method: Method, examples: list[Example]
             if (error := evaluation.mean_absolute_error) is not None:
                 effects["causal_mean_absolute_error"] = _short(error)
     return effects
+
+
+@lru_cache(maxsize=32)  # a sweep asks every model about the same texts
+def _redrawn(examples: Sequence[Example], role: Role, rule: CausalModel | None) -> list[Example]:
+    return redraw(examples, (role,), seed=SEED, game=rule)
 
 
 def _log_probabilities(

@@ -16,7 +16,6 @@ one role and asking a model again shows what that role does to its answers.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
 
 from cat.scm import CausalModel, Role
@@ -65,7 +64,7 @@ def redraw(
                 f"{sorted({factor.role for factor in example.roles}) or 'no roles'} in "
                 f"{example.prompt[:60]!r}; cat.stg.annotate adds the game's"
             )
-        edits = [_Edit(factor.span, _draw(factor, values, rng)) for factor in factors]
+        edits = [(factor.span, _draw(factor, values, rng)) for factor in factors]
         new.append(_rewritten(example, edits, "causal" in roles, game))
     return new
 
@@ -86,16 +85,8 @@ def values_as_written(examples: Sequence[Example]) -> dict[str, list[str]]:
     return written
 
 
-@dataclass(frozen=True)
-class _Edit:
-    """Other characters in place of a stretch of a text."""
-
-    span: Span
-    new: str
-
-    @property
-    def growth(self) -> int:
-        return len(self.new) - (self.span.end - self.span.start)
+_Edit = tuple[Span, str]
+"""A stretch of a text, and what is written in its place."""
 
 
 def _draw(factor: RoleSpan, values: Mapping[str, Sequence[str]], rng: Random) -> str:
@@ -108,32 +99,34 @@ def _rewritten(
     example: Example, edits: Sequence[_Edit], causes_moved: bool, game: CausalModel | None
 ) -> Example:
     text = example.text
-    for edit in sorted(edits, key=lambda edit: edit.span.start, reverse=True):
-        text = text[: edit.span.start] + edit.new + text[edit.span.end :]
+    for span, new in sorted(edits, reverse=True):  # from the end: places before stay right
+        text = text[: span.start] + new + text[span.end :]
+    growth = [(span.end, len(new) - (span.end - span.start)) for span, new in edits]
     answer = example.answer if game is None else _answer(text, game)
 
     def moved(place: Place) -> Place:
-        return place if isinstance(place, str) else _moved(place, edits)
+        return place if isinstance(place, str) else _moved(place, growth)
 
-    roles = tuple(RoleSpan(_moved(r.span, edits), r.name, r.role) for r in example.roles)
+    roles = tuple(RoleSpan(_moved(r.span, growth), r.name, r.role) for r in example.roles)
     if not causes_moved and game is None:
         signals = tuple(
             Signal(moved(s.effect), tuple(map(moved, s.causes))) for s in example.signals
         )
         return Example(text, answer, signals, roles)
-    new = Example(text, answer, (), roles)
+    effect = Example(text, answer).answer_span
     causes = tuple(role.span for role in roles if role.role == "causal")
-    signals = (Signal(new.answer_span, causes),) if answer and causes else ()
+    signals = (Signal(effect, causes),) if answer and causes else ()
     return Example(text, answer, signals, roles)
 
 
-def _moved(span: Span, edits: Sequence[_Edit]) -> Span:
-    """Where a stretch of the old text, or what was written in its place, stands in the new one."""
-    start, end = (
-        at + sum(edit.growth for edit in edits if edit.span.end <= at)
-        for at in (span.start, span.end)
-    )
-    return Span(start, end)
+def _moved(span: Span, growth: Sequence[tuple[int, int]]) -> Span:
+    """Where a stretch of the old text, or what was written in its place, stands in the new one.
+
+    Args:
+        growth: where each edit ended in the old text, and by how much it made the text longer.
+    """
+    start = span.start + sum(by for end, by in growth if end <= span.start)
+    return Span(start, span.end + sum(by for end, by in growth if end <= span.end))
 
 
 def _answer(text: str, game: CausalModel) -> str:

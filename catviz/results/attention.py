@@ -112,13 +112,8 @@ def _map(result: Result) -> MeanMap:
         tuple(_words(kept)),
         _label(result),
         f"OOD text {kept['text']}",
-        answer_row=_answer_row(kept["tokens"]),
+        answer_row=kept["answer_row"],
     )
-
-
-def _answer_row(tokens: Sequence[str]) -> int:
-    """The row that predicts the answer: that of the colon of "Answer:", the last in the text."""
-    return max((at for at, token in enumerate(tokens) if token.endswith(":")), default=-1)
 
 
 def _words(kept: Mapping[str, Any]) -> list[Word]:

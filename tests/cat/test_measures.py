@@ -128,6 +128,7 @@ def test_the_map_of_the_first_text(tiny: Any, measured: dict[str, Any]) -> None:
     kept = measured["map"]
     wanted = mean_map(*tiny, OOD[0])
     assert [len(row) for row in kept["rows"]] == list(range(1, len(wanted) + 1))
+    assert kept["tokens"][kept["answer_row"]] == "Answer:"
     for row, whole in zip(kept["rows"], wanted, strict=True):
         assert row == pytest.approx(whole[: len(row)], rel=1e-3)
     assert kept["tokens"] == tiny[1].tokenize(OOD[0].full_text)

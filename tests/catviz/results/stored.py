@@ -71,6 +71,7 @@ def kept(causal: float) -> dict[str, Any]:
             "tokens": ["Smo", "king: 8", "Answer:", " Low Risk"],
             "roles": ["causal", "causal", "other", "other"],
             "names": ["Smoking", "Smoking", "", ""],
+            "answer_row": 2,
             "rows": [[1.0], [0.5, 0.5], [causal, rest, rest], [0.25, 0.25, 0.25, 0.25]],
         },
     }
