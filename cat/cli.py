@@ -158,8 +158,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _add_sweep(commands: Any) -> None:
-    from cat.sweep_command import parse_seeds, parse_setting
-    from cat.sweeps import SWEEPS
+    from cat.experiments.command import parse_seeds, parse_setting
+    from cat.experiments.sweeps import SWEEPS
 
     sweep = commands.add_parser(
         "sweep",
@@ -193,7 +193,7 @@ def _add_sweep(commands: Any) -> None:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from cat.sweep_command import carry_out_sweep
+    from cat.experiments.command import carry_out_sweep
 
     return carry_out_sweep(options)
 

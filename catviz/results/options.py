@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cat.sweeps import larger_alpha
+from cat.experiments.sweeps import larger_alpha
 from catviz.figures.dot_rows import dot_rows
 from catviz.figures.figure import Figure
 from catviz.results.estimates import Cell, Estimate, cells, difference

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from cat.experiments import Run
-from cat.result_store import ResultStore
+from cat.experiments.store import ResultStore
 from catviz.results.names import setting_of
 
 __all__ = ["MEASURES", "SPLITS", "Measure", "Result", "Results", "Split", "read_results"]

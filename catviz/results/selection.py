@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cat.experiments import Run
-from cat.sweeps import SWEEPS
+from cat.experiments.sweeps import SWEEPS
 from catviz.results.reading import Result, Results
 
 __all__ = ["compared", "is_paper_form", "usual"]

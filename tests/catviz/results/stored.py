@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cat.experiments import RESULTS_VERSION, Run
-from cat.result_store import ResultStore
+from cat.experiments.store import ResultStore
 from catviz.results.reading import Result, Results, read_results
 
 REFERENCES = {

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from cat.experiments import RESULTS_VERSION, Run
+from cat.experiments.run import RESULTS_VERSION, Run
 
 __all__ = ["Duplicate", "ResultStore", "StoreReport", "Unreadable"]
 

@@ -1,4 +1,4 @@
-"""`cat.measures`: against maps of the eager model and answers asked one by one."""
+"""`cat.experiments.measures`: against maps of the eager model and answers asked one by one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from cat import measures
 from cat.alignment import align
 from cat.evaluate import evaluate_answers, greedy_answers
-from cat.measures import TESTS, measure
+from cat.experiments import measures
+from cat.experiments.measures import TESTS, measure
 from cat.methods import make_method
 from cat.models import load_model
 from cat.own_game import BEACH

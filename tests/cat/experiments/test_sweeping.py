@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from cat.experiments import Run
-from cat.result_store import ResultStore
-from cat.sweeping import sweep
-from cat.workers import Outcome, outcomes
-from tests.cat.results import line_of
+from cat.experiments.store import ResultStore
+from cat.experiments.sweeping import sweep
+from cat.experiments.workers import Outcome, outcomes
+from tests.cat.experiments.results import line_of
 
 ROOT = Path(__file__).parents[2]
 RUNS = [Run("tiny", "STG_S", seed=seed) for seed in range(4)]
@@ -40,7 +40,7 @@ class CarriedOut:
 @pytest.fixture
 def carried_out(monkeypatch: pytest.MonkeyPatch) -> CarriedOut:
     carried_out = CarriedOut()
-    monkeypatch.setattr("cat.workers.carry_out", carried_out)
+    monkeypatch.setattr("cat.experiments.workers.carry_out", carried_out)
     return carried_out
 
 
@@ -124,11 +124,11 @@ def test_fewer_than_one_worker(workers: int) -> None:
 
 KILLED = """
 import sys, time
-from cat import workers
+from cat.experiments import workers
 from cat.experiments import Run
-from cat.result_store import ResultStore
-from cat.sweeping import sweep
-from tests.cat.results import line_of
+from cat.experiments.store import ResultStore
+from cat.experiments.sweeping import sweep
+from tests.cat.experiments.results import line_of
 
 def carry_out(run, **watched):
     time.sleep(0.05)
@@ -167,8 +167,8 @@ def test_killed_at_any_moment_a_sweep_loses_the_run_in_flight_alone(store: Resul
 BY_WORKERS = """
 import sys
 from cat.experiments import Run
-from cat.result_store import ResultStore
-from cat.sweeping import sweep
+from cat.experiments.store import ResultStore
+from cat.experiments.sweeping import sweep
 
 short = {"num_train_epochs": 0.2}
 cells = [(method, seed) for method in ("plain", "cda") for seed in (0, 1)]

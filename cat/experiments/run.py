@@ -146,7 +146,7 @@ def _references(data: str, strength: float) -> Mapping[str, Mapping[str, Mapping
 
 def carry_out(run: Run, *, on_record: Callable[[StepRecord], None] | None = None) -> dict[str, Any]:
     """Train, evaluate and measure; returns the run's line for the result store."""
-    from cat.measures import measure
+    from cat.experiments.measures import measure
     from cat.methods import Tuning, make_method
     from cat.models import load_model, place
     from cat.tiny import name_for, suitable_threads

@@ -1,4 +1,4 @@
-"""Which runs make a table or a figure: declared here, carried out by :mod:`cat.sweeping`.
+"""Which runs make a table or a figure; :mod:`cat.experiments.sweeping` carries them out.
 
 Sweeps share runs: a run of the alpha curves that Table 1 has too is one and the same, by its key.
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from cat.experiments import DATA, Run
+from cat.experiments.run import DATA, Run
 from cat.tiny import TINY_MODELS
 
 __all__ = ["SWEEPS", "Sweep", "declare", "larger_alpha", "paper_alpha"]

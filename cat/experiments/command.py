@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from cat.experiments import Run
-from cat.result_store import ResultStore
-from cat.sweeping import pending, sweep
-from cat.sweeps import declare
+from cat.experiments.run import Run
+from cat.experiments.store import ResultStore
+from cat.experiments.sweeping import pending, sweep
+from cat.experiments.sweeps import declare
 
 __all__ = ["carry_out_sweep", "parse_seeds", "parse_setting"]
 
@@ -54,7 +54,7 @@ def carry_out_sweep(options: argparse.Namespace) -> int:
 
 def _tell(runs: Sequence[Run], store: ResultStore, workers: int) -> int:
     """What would be run, and how long that would take."""
-    from cat.sweep_time import expect
+    from cat.experiments.expected_time import expect
 
     todo = pending(runs, store)
     missing = {run.key for run in todo}

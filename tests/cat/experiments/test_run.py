@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from cat import experiments
 from cat.data import digest
 from cat.experiments import RESULTS_VERSION, TRAINING_TEXTS, Run, carry_out, texts_of
+from cat.experiments import run as experiments
 
 RAISE_IT = (
     "what a run gives has changed. If that is meant, raise cat.experiments.RESULTS_VERSION, put "

@@ -10,10 +10,10 @@ import pytest
 
 from cat.cli import main
 from cat.experiments import Run
+from cat.experiments.command import parse_seeds, parse_setting
+from cat.experiments.store import ResultStore
 from cat.provenance import machine
-from cat.result_store import ResultStore
-from cat.sweep_command import parse_seeds, parse_setting
-from tests.cat.results import line_of
+from tests.cat.experiments.results import line_of
 
 SWEEP = ["sweep", "sizes", "--model", "tiny", "--data", "STG_S", "--methods", "plain", "cda"]
 
@@ -29,7 +29,7 @@ def carried_out(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
             raise ValueError("nine is too many")
         return line_of(run, machine=machine())
 
-    monkeypatch.setattr("cat.workers.carry_out", carry_out)
+    monkeypatch.setattr("cat.experiments.workers.carry_out", carry_out)
     return asked
 
 

@@ -12,8 +12,8 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cat.experiments import Run, carry_out
-from cat.local_ray import local_ray
+from cat.experiments.local_ray import local_ray
+from cat.experiments.run import Run, carry_out
 
 __all__ = ["Outcome", "Watcher", "attempt", "outcomes"]
 

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from cat.experiments import RESULTS_VERSION, Run
-from cat.result_store import ResultStore, StoreReport
-from tests.cat.results import line_of
+from cat.experiments.store import ResultStore, StoreReport
+from tests.cat.experiments.results import line_of
 
 RUNS = [Run("tiny", "STG_S", seed=seed) for seed in range(4)]
 LINES = [line_of(run) for run in RUNS]
@@ -182,8 +182,8 @@ def test_an_append_waits_for_another_to_end(tmp_path: Path) -> None:
 APPENDING = """
 import sys
 from cat.experiments import Run
-from cat.result_store import ResultStore
-from tests.cat.results import line_of
+from cat.experiments.store import ResultStore
+from tests.cat.experiments.results import line_of
 
 store = ResultStore(sys.argv[1])
 for seed in range(int(sys.argv[2]), int(sys.argv[2]) + 25):

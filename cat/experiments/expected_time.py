@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from cat.experiments import TRAINING_TEXTS, Run, carry_out
+from cat.experiments.run import TRAINING_TEXTS, Run, carry_out
 from cat.provenance import machine
 
 __all__ = ["Expectation", "expect", "time_few_steps"]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cat import sweep_time
-from cat.experiments import Run
+from cat.experiments import Run, expected_time
+from cat.experiments.expected_time import expect, time_few_steps
 from cat.provenance import machine
-from cat.sweep_time import expect, time_few_steps
-from tests.cat.results import line_of
+from tests.cat.experiments.results import line_of
 
 PLAIN = [Run("tiny", "STG_S", seed=seed) for seed in range(4)]
 CAT = [Run("tiny", "STG_S", "cat", {"alpha": alpha}) for alpha in (1.0, 2.0)]
@@ -47,10 +46,10 @@ def test_another_machines_seconds_do_not_count() -> None:
 
 
 def test_it_is_told_with_what_it_rests_on() -> None:
-    told = sweep_time.Expectation(7300.0, 12, 3).told(workers=2)
+    told = expected_time.Expectation(7300.0, 12, 3).told(workers=2)
     assert told.startswith("about 1 h 0 min with 2 workers, on this machine as busy as it was:")
     assert "12 runs by what runs like them took here, 3 by timing 4 steps" in told
-    assert "timing" not in sweep_time.Expectation(50.0, 1, 0).told()
+    assert "timing" not in expected_time.Expectation(50.0, 1, 0).told()
 
 
 def test_a_few_steps_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,8 +64,8 @@ def test_a_few_steps_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
             on_record(None)
         return line_of(run, seconds=5.0 + 2.0 * steps)
 
-    monkeypatch.setattr(sweep_time, "carry_out", carry_out)
-    monkeypatch.setattr(sweep_time.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(expected_time, "carry_out", carry_out)
+    monkeypatch.setattr(expected_time.time, "perf_counter", lambda: now)
     assert time_few_steps(CAT[0]) == pytest.approx(5 + 2 * 150)  # 6 epochs of 25 steps
     short = Run("tiny", "STG_S", settings={"num_train_epochs": 2})
     assert time_few_steps(short) == pytest.approx(5 + 2 * 50)

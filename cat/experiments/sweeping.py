@@ -1,8 +1,8 @@
 """Carrying a sweep out: what is finished is skipped, each result is kept as soon as it is there.
 
 >>> from tempfile import TemporaryDirectory
->>> from cat.experiments import Run
->>> from cat.result_store import ResultStore
+>>> from cat.experiments.run import Run
+>>> from cat.experiments.store import ResultStore
 >>> runs = [Run("tiny", "STG_S", seed=seed, settings={"num_train_epochs": 0.1}) for seed in (0, 1)]
 >>> with TemporaryDirectory() as folder:
 ...     store = ResultStore(folder)
@@ -19,9 +19,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from cat.experiments import TRAINING_TEXTS, Run
-from cat.result_store import ResultStore
-from cat.workers import Outcome, outcomes
+from cat.experiments.run import TRAINING_TEXTS, Run
+from cat.experiments.store import ResultStore
+from cat.experiments.workers import Outcome, outcomes
 
 __all__ = ["SweepResult", "pending", "sweep"]
 
@@ -67,7 +67,7 @@ def sweep(
     runs in flight, one a worker; the same call goes on with what is missing.
 
     Args:
-        workers: as for :func:`cat.workers.outcomes`.
+        workers: as for :func:`cat.experiments.workers.outcomes`.
         progress: show a progress bar.
         say: is told of each failure when it happens.
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from cat.experiments import Run
+from cat.experiments.sweeps import SWEEPS, declare, paper_alpha
 from cat.methods import METHODS, make_method
-from cat.sweeps import SWEEPS, declare, paper_alpha
 
 
 @pytest.mark.parametrize("sweep", SWEEPS)
