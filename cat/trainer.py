@@ -23,6 +23,7 @@ import signal
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -162,6 +163,16 @@ class CATTrainer(Trainer):
                 self._tally.add(attn_loss=attn_loss)
                 self._tally.gamma = gamma
         return (loss, outputs) if return_outputs else loss
+
+    def floating_point_ops(self, inputs: dict[str, Tensor | Any]) -> int:
+        """As transformers' Trainer, without counting the model's weights anew at each step."""
+        return 6 * inputs["input_ids"].numel() * self._n_weights
+
+    @cached_property
+    def _n_weights(self) -> int:
+        return int(
+            self.accelerator.unwrap_model(self.model).num_parameters(exclude_embeddings=True)
+        )
 
     def _loss_of_objective(self, batch: Batch) -> Tensor:
         assert self.objective is not None

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -98,7 +97,8 @@ class StoreReport:
 class ResultStore:
     """The results of a folder.
 
-    Several processes may append at once: a line is written whole, under a lock on its file.
+    Several processes may append at once: a line is written whole, under a lock on its file. (Not
+    on Windows, which has no such locks.)
 
     Args:
         folder: made with the first result.
@@ -126,7 +126,7 @@ class ResultStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with path.open("a+b", buffering=0) as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+                _lock(file)
                 _write_whole(file, text.encode())
         except OSError as error:
             raise OSError(
@@ -170,11 +170,20 @@ class ResultStore:
         """(file:line, its bytes), empty lines left out."""
         for path in sorted(self.folder.glob("*.jsonl")):
             with path.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH)  # no half of a line that is being written
+                _lock(file, shared=True)  # no half of a line that is being written
                 content = file.read()
             for number, raw in enumerate(content.split(b"\n"), start=1):
                 if raw.strip():
                     yield f"{path.name}:{number}", raw
+
+
+def _lock(file: BinaryIO, *, shared: bool = False) -> None:
+    """Wait for a lock on an open file, which ends when it is closed."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
 
 
 def _write_whole(file: BinaryIO, data: bytes) -> None:
