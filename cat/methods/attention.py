@@ -1,4 +1,4 @@
-"""Methods that supervise attention: CAT and its nearest rivals."""
+"""Methods that supervise attention by the ratio C/N: Causal Attention Tuning."""
 
 from __future__ import annotations
 

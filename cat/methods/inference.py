@@ -7,6 +7,7 @@ nothing. Both may be confined to some heads: the papers choose these by accuracy
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,7 +30,7 @@ BATCH = 64
 
 
 @dataclass(frozen=True)
-class AtInference(Method):
+class AtInference(Method, ABC):
     """Plain tuning; then attention is edited while the model answers."""
 
     def evaluate(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> Evaluation:
@@ -48,9 +49,9 @@ class AtInference(Method):
             answers += asked.answers
         return Evaluation(tuple(answers), tuple(example.answer for example in examples))
 
+    @abstractmethod
     def edit(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> Edit:
         """The edit for the prompts of one batch, tokenised as :mod:`cat.evaluate` does."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from cat.experiments import TRAINING_TEXTS
 from catviz.figures.figure import Figure
 from catviz.figures.method_lines import method_lines
 from catviz.results.estimates import cells, gaps, references
@@ -15,14 +16,14 @@ from catviz.results.selection import compared, is_paper_form
 
 __all__ = ["over_size", "over_strength"]
 
-_TEXTS = {"STG_S": 400, "STG_M": 800, "STG_L": 1600}
+_SIZES = ("STG_S", "STG_M", "STG_L")  # of one game, STG_E
 _LINES = ("plain", "cda")  # and CAT in the paper's form: the lines over size
 
 
 def over_size(results: Results) -> Part:
     """Plain training, CAT and CDA on 400, 800 and 1600 texts."""
     chosen = compared(results).where(
-        lambda r: r.run.data in _TEXTS and (r.run.method in _LINES or is_paper_form(r.run))
+        lambda r: r.run.data in _SIZES and (r.run.method in _LINES or is_paper_form(r.run))
     )
     figures: dict[str, Figure] = {}
     for setting in chosen.settings:
@@ -69,7 +70,7 @@ def over_strength(results: Results) -> Part:
 
 
 def _size(result: Result) -> float:
-    return float(_TEXTS[result.run.data])
+    return float(TRAINING_TEXTS[result.run.data])
 
 
 def _strength(result: Result) -> float:
