@@ -20,8 +20,8 @@ class CATConfig(TrainingArguments):
 
     Paper (sections 4.2, 5.1, appendix F): AdamW, warm-up 0.1, cosine, learning rate 5e-5 (full) or
     1e-4 (LoRA), 6 epochs on STG, gamma = e^-epoch, seed 42. Not in the paper, and off unless asked
-    for: ``supervise``, ``cause_rows``, ``exclude_sink``, a constant gamma, the forms "log" and
-    "share".
+    for: ``supervise``, ``cause_rows``, ``exclude_sink``, a constant gamma, the forms "log",
+    "share" and "each".
     """
 
     alpha: float | None = field(

@@ -6,7 +6,7 @@ on the other keys that it sees; the paper's loss is the sum over rows of max(0, 
 ("is valid") when it sees at least one causal and at least one other key.
 
 Ours, beside the paper's: the rows of each layer or head in place of their mean
-(:func:`rows_of_each_map`), and the forms "log" and "share".
+(:func:`rows_of_each_map`), and the forms "log", "share" and "each".
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
     "rows_of_each_map",
 ]
 
-Form = Literal["hinge", "div", "div2", "nll", "log", "share"]
+Form = Literal["hinge", "div", "div2", "nll", "log", "share", "each"]
 Reduction = Literal["rows", "sum", "example"]
 
 
@@ -38,13 +38,15 @@ class Ratios:
     """How a batch of rows splits its attention; tensors are (batch, row), float32.
 
     ``causal`` is C and ``other`` is N, both 0 on rows that are not valid; ``causal_mass`` and
-    ``other_mass`` are the sums, not the means, of the same attention.
+    ``other_mass`` are the sums, not the means, of the same attention; ``log_causal`` is the mean
+    of the logarithm of each causal key's.
     """
 
     causal: Tensor
     other: Tensor
     causal_mass: Tensor
     other_mass: Tensor
+    log_causal: Tensor
     valid: Tensor
 
     @property
@@ -89,11 +91,13 @@ def reattention_ratios(
     valid = (n_causal > 0) & (n_other > 0)
     causal_mass = (attention * causal_keys).sum(dim=-1) * valid
     other_mass = (attention * other_keys).sum(dim=-1) * valid
+    log_causal = torch.where(causal_keys, attention.clamp_min(_TINY).log(), 0.0).sum(dim=-1)
     return Ratios(
         causal=causal_mass / n_causal.clamp_min(1),
         other=other_mass / n_other.clamp_min(1),
         causal_mass=causal_mass,
         other_mass=other_mass,
+        log_causal=log_causal * valid / n_causal.clamp_min(1),
         valid=valid,
     )
 
@@ -117,7 +121,8 @@ def reattention_loss(
             "div": -log(1+C) / log(1+N); "div2": -log(1 + C/(1+N)); "nll": -C/(C+N)
             (the variants of the authors' code). Ours: "log": log(alpha) - log(C/N), the hinge on
             a scale where its gradient neither grows nor dies with the ratio; "share": -log of the
-            causal keys' share of the mass. A row that satisfies C/N >= alpha costs 0.
+            causal keys' share of the mass; "each": the mean of -log of each causal key's share, so
+            that none is left out. A row that satisfies C/N >= alpha costs 0.
         reduction: "rows", the sum over the valid rows of the batch divided by their number
             (the authors' code); "sum" (the paper's formula); "example": a row's cost averaged
             over each example's valid rows, then over the examples whose mean ratio is below
@@ -207,10 +212,11 @@ def _row_cost(ratios: Ratios, alpha: float, form: Form) -> Tensor:
         return -causal / (causal + other).clamp_min(_TINY)
     if form == "log":
         return math.log(alpha) - torch.log(ratios.ratio.clamp_min(_TINY))
+    log_mass = torch.log((ratios.causal_mass + ratios.other_mass).clamp_min(_TINY))
     if form == "share":
-        mass = ratios.causal_mass
-        share = mass / (mass + ratios.other_mass).clamp_min(_TINY)
-        return -torch.log(share.clamp_min(_TINY))
+        return log_mass - torch.log(ratios.causal_mass.clamp_min(_TINY))
+    if form == "each":
+        return log_mass - ratios.log_causal
     raise ValueError(f"expected a form of {get_args(Form)}, got {form!r}")
 
 

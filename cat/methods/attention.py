@@ -18,7 +18,7 @@ class CAT(Method):
     """Causal Attention Tuning; the options are those of :class:`cat.config.CATConfig`.
 
     The defaults are the paper's; ``exclude_sink``, ``supervise``, ``cause_rows`` and the forms
-    "log" and "share" are ours.
+    "log", "share" and "each" are ours.
     """
 
     name = "cat"

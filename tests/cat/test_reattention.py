@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any, get_args
 
 import pytest
@@ -53,11 +55,19 @@ def test_golden_values(name: str, golden: Path) -> None:
 # --- a loop over rows and keys --------------------------------------------------------------------
 
 
-def cost_by_hand(causal: float, other: float, share: float, alpha: float, form: str) -> float:
+Split = tuple[list[float], list[float]]
+"""A row's attention on its causal keys and on the others."""
+
+
+def cost_by_hand(split: Split, alpha: float, form: str) -> float:
+    causal, other = map(mean, split)
+    causes, mass = split[0], sum(split[0] + split[1])
     if form == "log":
         return math.log(alpha) - math.log(causal / other)
     if form == "share":
-        return -math.log(share)
+        return -math.log(sum(causes) / mass)
+    if form == "each":
+        return mean([-math.log(weight / mass) for weight in causes])
     if form == "hinge":
         return alpha - causal / other
     if form == "div":
@@ -67,53 +77,48 @@ def cost_by_hand(causal: float, other: float, share: float, alpha: float, form: 
     return -causal / (causal + other)
 
 
+def ratio_by_hand(split: Split) -> float:
+    return mean(split[0]) / mean(split[1])
+
+
 @dataclass(frozen=True)
 class ByHand:
     """Everything the module computes, a row at a time; None for rows that do not count."""
 
-    means: list[list[tuple[float, float] | None]]
-    shares: list[list[float]]
-    masses: list[list[float]]
+    splits: list[list[Split | None]]
 
     @classmethod
     def of(cls, attention: Tensor, causes: Tensor, visible: Tensor, exclude_sink: bool) -> ByHand:
-        means: list[list[tuple[float, float] | None]] = []
-        shares: list[list[float]] = []
-        masses: list[list[float]] = []
+        splits: list[list[Split | None]] = []
         for weights, marks, seen in zip(
             attention.double().tolist(), causes.tolist(), visible.tolist(), strict=True
         ):
-            means.append([])
-            shares.append([])
-            masses.append([])
+            splits.append([])
             for row in range(len(weights)):
                 keys = [key for key, sees in enumerate(seen[row]) if sees]
                 if exclude_sink:
                     keys = keys[1:]
                 causal = [weights[row][key] for key in keys if marks[row][key]]
                 other = [weights[row][key] for key in keys if not marks[row][key]]
-                counts = bool(causal and other)
-                mean = (sum(causal) / len(causal), sum(other) / len(other)) if counts else None
-                means[-1].append(mean)
-                masses[-1].append(sum(causal) if counts else 0.0)
-                shares[-1].append(sum(causal) / sum(causal + other) if counts else 0.0)
-        return cls(means, shares, masses)
+                splits[-1].append((causal, other) if causal and other else None)
+        return cls(splits)
+
+    def each(self, quantity: Callable[[Split], float]) -> Tensor:
+        """Of every row, 0 where it does not count; (batch, row)."""
+        return torch.tensor([[quantity(s) if s else 0.0 for s in rows] for rows in self.splits])
 
     def loss(self, alpha: float, form: str, reduction: str) -> float:
         costs = [
-            [
-                (cost_by_hand(*mean, share, alpha, form), mean[0] / mean[1])
-                for mean, share in zip(example, shares, strict=True)
-                if mean is not None
-            ]
-            for example, shares in zip(self.means, self.shares, strict=True)
+            [(cost_by_hand(split, alpha, form), ratio_by_hand(split)) for split in rows if split]
+            for rows in self.splits
         ]
         if reduction == "example":
-            violating = []
-            for rows in filter(None, costs):
-                if sum(ratio for _, ratio in rows) / len(rows) < alpha:
-                    violating.append(sum(cost for cost, _ in rows) / len(rows))
-            return sum(violating) / len(violating) if violating else 0.0
+            violating = [
+                mean([cost for cost, _ in rows])
+                for rows in filter(None, costs)
+                if mean([ratio for _, ratio in rows]) < alpha
+            ]
+            return mean(violating) if violating else 0.0
         rows = [row for example in costs for row in example]
         total = sum(cost for cost, ratio in rows if ratio < alpha)
         return total if reduction == "sum" or not rows else total / len(rows)
@@ -170,17 +175,21 @@ def test_ratios_against_loops(exclude_sink: bool, seed: int) -> None:
     attention, causes, visible = random_case(seed)
     by_hand = ByHand.of(attention, causes, visible, exclude_sink)
     ratios = reattention_ratios(attention, causes, visible=visible, exclude_sink=exclude_sink)
-    valid = [[mean is not None for mean in example] for example in by_hand.means]
+    valid = [[split is not None for split in rows] for rows in by_hand.splits]
     assert ratios.valid.tolist() == valid
     assert 0 < ratios.valid.sum() < ratios.valid.numel()
-    means = torch.tensor([[mean or (0.0, 0.0) for mean in rows] for rows in by_hand.means])
-    torch.testing.assert_close(ratios.causal, means[..., 0])
-    torch.testing.assert_close(ratios.other, means[..., 1])
-    torch.testing.assert_close(ratios.causal_mass, torch.tensor(by_hand.masses))
-    wanted = [[m[0] / m[1] if m else 0.0 for m in rows] for rows in by_hand.means]
-    torch.testing.assert_close(ratios.ratio, torch.tensor(wanted))
-    active = [[m is not None and m[0] / m[1] < 0.7 for m in rows] for rows in by_hand.means]
-    assert ratios.active(0.7).tolist() == active
+    quantities: dict[str, Callable[[Split], float]] = {
+        "causal": lambda split: mean(split[0]),
+        "other": lambda split: mean(split[1]),
+        "causal_mass": lambda split: sum(split[0]),
+        "other_mass": lambda split: sum(split[1]),
+        "log_causal": lambda split: mean(map(math.log, split[0])),
+        "ratio": ratio_by_hand,
+    }
+    for name, quantity in quantities.items():
+        torch.testing.assert_close(getattr(ratios, name), by_hand.each(quantity))
+    active = by_hand.each(lambda split: ratio_by_hand(split) < 0.7).bool()
+    assert torch.equal(ratios.active(0.7), active)
     counted = count_valid_rows(causes, visible, exclude_sink=exclude_sink)
     assert counted == sum(map(sum, valid))
 
@@ -250,11 +259,14 @@ def test_more_attention_on_causes_lowers_the_loss(form: Any, reduction: Any) -> 
         counts = (ratios.valid & (mean < alpha)[:, None])[:, :, None]
     causal = causes & visible & counts
     other = ~causes & visible & counts
+    if form == "each":  # more for a cause that has more than its even share is less for the others
+        even = (ratios.causal_mass + ratios.other_mass) / (causes & visible).sum(-1)
+        causal &= attention < even[:, :, None]
     assert causal.any()
     assert other.any()
     assert (gradient[causal] < 0).all()
     assert (gradient[other] > 0).all()
-    assert (gradient[~(causal | other)] == 0).all()
+    assert (gradient[~(visible & counts)] == 0).all()
 
 
 def test_the_hinge_gradient_by_hand() -> None:
@@ -437,7 +449,7 @@ def test_refuses_wrong_shapes() -> None:
 def test_refuses_unknown_names() -> None:
     attention, causes, visible = random_case(0)
     unknown: Any = "kl"
-    with pytest.raises(ValueError, match=r"form of \('hinge', 'div', .*'share'\), got 'kl'"):
+    with pytest.raises(ValueError, match=r"form of \('hinge', 'div', .*'each'\), got 'kl'"):
         reattention_loss(attention, causes, 0.5, visible=visible, form=unknown)
     with pytest.raises(ValueError, match=r"reduction of \('rows', .* got 'kl'"):
         reattention_loss(attention, causes, 0.5, visible=visible, reduction=unknown)

@@ -83,11 +83,12 @@ def test_the_log_cost_is_how_many_factors_of_e_are_missing(ratio: float) -> None
     assert share.item() == pytest.approx(math.log((1 + ratio) / ratio), rel=1e-5)
 
 
-@pytest.mark.parametrize("form", ["hinge", "log", "share"])
+@pytest.mark.parametrize("form", ["hinge", "log", "share", "each"])
 def test_the_gradient_on_scores_where_attention_is_far_from_the_causes(form: Any) -> None:
     """By hand, for one causal and one other key with scores s and 0, so C/N = e^s: the hinge's is
     -e^s, which is nothing where it is needed most; the logarithm's is -1; the share's is the rest
-    of the mass with its sign turned."""
+    of the mass with its sign turned, and where there is one cause, to share with each is the
+    same."""
     s = torch.tensor(-6.0, requires_grad=True)
     attention = torch.stack([s, torch.tensor(0.0)]).softmax(0)[None, None]
     loss = reattention_loss(
@@ -95,11 +96,26 @@ def test_the_gradient_on_scores_where_attention_is_far_from_the_causes(form: Any
     )
     (gradient,) = torch.autograd.grad(loss, s)
     small = math.exp(-6.0)
-    expected = {"hinge": -small, "log": -1.0, "share": -1 / (1 + small)}[form]
+    share = -1 / (1 + small)
+    expected = {"hinge": -small, "log": -1.0, "share": share, "each": share}[form]
     assert gradient.item() == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("form", ["log", "share"])
+def test_a_cause_that_is_left_out_costs_in_one_form_only() -> None:
+    """All attention on one of two causes, or on both: to the ratio it is one."""
+    causes, visible = torch.tensor([[[1, 1, 0]]]), torch.ones(1, 1, 3)
+
+    def cost(weights: list[float], form: Any) -> float:
+        attention = torch.tensor([[weights]])
+        return reattention_loss(attention, causes, 100.0, visible=visible, form=form).item()
+
+    for form in ("hinge", "div2", "nll", "log", "share"):
+        assert cost([0.88, 0.02, 0.1], form) == pytest.approx(cost([0.45, 0.45, 0.1], form))
+    assert cost([0.45, 0.45, 0.1], "each") == pytest.approx(-math.log(0.45))
+    assert cost([0.88, 0.02, 0.1], "each") == pytest.approx(-math.log(0.88 * 0.02) / 2)
+
+
+@pytest.mark.parametrize("form", ["log", "share", "each"])
 def test_a_satisfied_row_costs_nothing(form: Any) -> None:
     attention = torch.tensor([[[0.8, 0.2]]])  # C/N = 4
     causes, visible = torch.tensor([[[1, 0]]]), torch.ones(1, 1, 2)

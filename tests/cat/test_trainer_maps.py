@@ -22,7 +22,7 @@ OURS: dict[str, dict[str, Any]] = {
     "layer": {"supervise": "layer"},
     "head": {"supervise": "head", "form": "share"},
     "cause rows": {"cause_rows": True, "form": "log"},
-    "all": {"supervise": "layer", "cause_rows": True, "exclude_sink": True, "form": "log"},
+    "all": {"supervise": "layer", "cause_rows": True, "exclude_sink": True, "form": "each"},
 }
 
 
@@ -59,6 +59,7 @@ def naive(
                     "hinge": alpha - ratio,
                     "log": math.log(alpha) - ratio.log(),
                     "share": (mass + rest).log() - mass.log(),
+                    "each": (mass + rest).log() - sum(map(torch.log, causal)) / len(causal),
                 }[form]
                 costs.append(cost if ratio < alpha else 0.0 * cost)
                 ratios.append(ratio.item())
@@ -145,7 +146,7 @@ def test_the_method_hands_its_options_on() -> None:
     """Through `cat.methods`: the step's rows are those of both layers and of the causes."""
     tokenizer = load_model("tiny-word")[1]
     records = {}
-    for name, options in {"paper": {}, "ours": OURS["all"]}.items():
+    for name, options in {"paper": {}, "ours": {**OURS["all"], "form": "log"}}.items():
         tuning = Tuning(
             lambda: load_model("tiny-word")[0],
             tokenizer,
