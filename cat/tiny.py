@@ -105,8 +105,8 @@ def tiny_tokenizer(name: str = "tiny", *, words: GameWords = STG_E_WORDS) -> Any
     from transformers import PreTrainedTokenizerFast
 
     shape = TINY_MODELS[name]
-    known = _vocabulary(shape, words)
-    tokens = [*SPECIAL_TOKENS, *known]
+    tokens = _tokens(shape, words)
+    known = tokens[len(SPECIAL_TOKENS) :]
     core = Tokenizer(
         models.WordLevel({token: i for i, token in enumerate(tokens)}, unk_token=UNKNOWN)
     )
@@ -144,9 +144,8 @@ def tiny_model(name: str = "tiny", *, seed: int = 42, words: GameWords = STG_E_W
     from transformers import LlamaConfig, LlamaForCausalLM
 
     shape = TINY_MODELS[name]
-    vocabulary = len(SPECIAL_TOKENS) + len(_vocabulary(shape, words))
     config = LlamaConfig(
-        vocab_size=vocabulary,
+        vocab_size=len(_tokens(shape, words)),
         hidden_size=shape.width,
         intermediate_size=shape.mlp_width,
         num_hidden_layers=shape.layers,
@@ -161,12 +160,44 @@ def tiny_model(name: str = "tiny", *, seed: int = 42, words: GameWords = STG_E_W
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config)
-    with torch.no_grad():
-        model.get_input_embeddings().weight.mul_(words.embedding_scale)
+    if words.alike_within:
+        embeddings = model.get_input_embeddings().weight.data
+        ids = {token: i for i, token in enumerate(_tokens(shape, words))}
+        for numbers in _rising_numbers(shape, words):
+            rows = [ids[token] for token in numbers]
+            embeddings[rows] = _alike(embeddings[rows], words.alike_within)
     return model
 
 
-def _vocabulary(shape: TinyShape, words: GameWords) -> list[str]:
+def _alike(vectors: Any, width: float) -> Any:
+    """Each vector mixed with its neighbours, by a Gaussian of this width; as long as before.
+
+    Args:
+        vectors: (number, width of the model), independent of one another.
+    """
+    import torch
+
+    at = torch.arange(len(vectors), dtype=vectors.dtype)
+    shares = torch.exp(-((at[:, None] - at) ** 2) / (2 * width**2))
+    return shares / shares.square().sum(dim=1, keepdim=True).sqrt() @ vectors
+
+
+def _rising_numbers(shape: TinyShape, words: GameWords) -> list[list[str]]:
+    """The tokens that stand for numbers, in rising order: the answers, and each factor's values."""
+    if shape.factor_is_one_token:
+        factors = (
+            [f"{name}: {value}" for value in values] for name, values in words.values.items()
+        )
+        return [list(words.answers), *factors]
+    numbers = {
+        *words.answers,
+        *(str(value) for values in words.values.values() for value in values),
+    }
+    return [sorted(numbers, key=lambda number: (int(number), not number.startswith("-")))]
+
+
+def _tokens(shape: TinyShape, words: GameWords) -> list[str]:
+    """All that the model knows, by token id."""
     sentences = re.split(r"(?<=[.!?])\s+", words.question)
     common = [*sentences, "Answer:", *words.answers]
     if shape.factor_is_one_token:
@@ -174,7 +205,7 @@ def _vocabulary(shape: TinyShape, words: GameWords) -> list[str]:
     else:
         numbers = (str(value) for values in words.values.values() for value in values)
         factors = [*words.values, ":", ",", *numbers]
-    return list(dict.fromkeys([*common, *factors]))
+    return list(dict.fromkeys([*SPECIAL_TOKENS, *common, *factors]))
 
 
 def _any_of(words: list[str]) -> str:
