@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cat.experiments import Run
-from cat.experiments.sweeps import SWEEPS, declare, paper_alpha
+from cat.experiments.sweeps import NEVER_REACHED, SWEEPS, declare, paper_alpha
 from cat.methods import METHODS, make_method
 
 
@@ -29,9 +29,26 @@ def test_table1_has_every_method_on_every_data_set() -> None:
         here = [run for run in runs if run.data == data]
         assert {run.method for run in here} == set(METHODS)
         cat = [run.options for run in here if run.method == "cat"]
-        forms = {"hinge", "div", "div2", "nll", "log"}
+        forms = {"hinge", "div", "div2", "nll", "each"}
         assert {options.get("form", "hinge") for options in cat} == forms
-        assert len({options["alpha"] for options in cat}) == 2
+        assert len({options["alpha"] for options in cat}) == 3
+
+
+def test_the_ablation_takes_away_each_option_of_ours() -> None:
+    runs = declare("ablation", "smollm2", seeds=[0], lora=[False])
+    cells = [run.options for run in runs if run.options.get("alpha") == NEVER_REACHED]
+    (ours,) = (
+        dict(run.options)
+        for run in declare("core", "smollm2", seeds=[0], data=["STG_S"], lora=[False])
+        if "form" in run.options
+    )
+    assert ours in cells
+    changed = [
+        {name for name in ours if options[name] != ours[name]}
+        for options in cells
+        if options != ours
+    ]
+    assert sorted(map(tuple, changed)) == sorted((name,) for name in set(ours) - {"alpha"})
 
 
 @pytest.mark.parametrize(
@@ -50,7 +67,8 @@ def test_the_curves_hold_the_papers_grid() -> None:
 
 def test_sweeps_share_their_runs() -> None:
     table = {run.key for run in declare("table1", "tiny")}
-    assert {run.key for run in declare("sizes", "tiny")} < table
+    for part in ("sizes", "core"):
+        assert {run.key for run in declare(part, "tiny")} < table
     shared = {run.key for run in declare("strength", "tiny", data=["STG_M"])} & table
     assert "tiny STG_M jtt seed=0" in shared  # all of those at strength 1
     assert len(shared) == len(declare("strength", "tiny", data=["STG_M"])) / 6
@@ -84,7 +102,7 @@ def test_a_part_of_a_sweep() -> None:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"sweep": "table9"}, "expected a sweep of table1, alpha"),
+        ({"sweep": "table9"}, "expected a sweep of table1, core, alpha"),
         ({"seeds": []}, "at least one seed"),
         ({"methods": ["plain", "magic"]}, "got 'magic'"),
         ({"data": ["STG_X"]}, "expected data as one of STG_S"),
