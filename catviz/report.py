@@ -58,6 +58,9 @@ class Table:
                         f"{len(self.header)}: {[_cell(cell).text for cell in row]}"
                     )
 
+    def _repr_html_(self) -> str:
+        return self.html()
+
     def html(self) -> str:
         """Return the table as an HTML fragment that scrolls when the page is too narrow."""
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.header)

@@ -17,7 +17,7 @@ from typing import Any
 from cat.experiments.run import DATA, Run
 from cat.tiny import TINY_MODELS
 
-__all__ = ["SWEEPS", "Sweep", "declare", "larger_alpha", "paper_alpha"]
+__all__ = ["SWEEPS", "Sweep", "declare", "larger_alpha", "ours", "paper_alpha"]
 
 Cell = tuple[str, Mapping[str, Any]]
 """A method's name and its options."""
@@ -98,6 +98,19 @@ def larger_alpha(model: str) -> float:
     return 10.0 if _is_tiny(model) else 3.0
 
 
+def ours(model: str) -> Mapping[str, Any]:
+    """CAT's options beyond the paper that did best: no cause is left out, and to the end; in a
+    model of several layers in each layer, in the causes' own rows too, and without the sink.
+
+    Taken from trials on STG_S with other seeds, in which the test sets were looked at.
+
+    >>> ours("tiny")
+    {'alpha': 1000.0, 'form': 'each', 'gamma': '3'}
+    """
+    options = {"form": "each", "gamma": "3"} if _is_tiny(model) else TOGETHER
+    return {"alpha": NEVER_REACHED, **options}
+
+
 def declare(
     sweep: str,
     model: str,
@@ -157,7 +170,7 @@ def _table1(model: str, data: str, lora: bool) -> list[Cell]:
     cat = [
         *_two_cats(model, data, lora),
         *(_cat(large, form=form) for form in ("div", "div2", "nll")),
-        _beyond(model),
+        _cat(**ours(model)),
     ]
     names = sorted(METHODS, key=lambda name: METHODS[name].fit is not Method.fit)
     return [cell for name in names for cell in (cat if name == "cat" else [(name, {})])]
@@ -177,13 +190,6 @@ def _gammas(model: str, data: str, lora: bool) -> list[Cell]:
     ]
 
 
-def _beyond(model: str) -> Cell:
-    """CAT beyond the paper, as it does best by trials on seed 100 and above: no cause left out, to
-    the end, and in a model of many layers in each of them, in the causes' rows too, no sink."""
-    options = {"form": "each", "gamma": "3"} if _is_tiny(model) else TOGETHER
-    return _cat(NEVER_REACHED, **options)
-
-
 def _ablation(model: str, data: str, lora: bool) -> list[Cell]:
     """CAT's options beyond the paper, each alone at the alpha that binds; then all together, and
     together but one."""
@@ -199,7 +205,7 @@ def _ablation(model: str, data: str, lora: bool) -> list[Cell]:
 
 def _core(model: str, data: str, lora: bool) -> list[Cell]:
     """Table 1 where a run takes long: CAT at two alphas and ours, and two rivals."""
-    return [*_sizes(model, data, lora), _beyond(model), ("attention-mse", {})]
+    return [*_sizes(model, data, lora), _cat(**ours(model)), ("attention-mse", {})]
 
 
 def _sizes(model: str, data: str, lora: bool) -> list[Cell]:

@@ -11,7 +11,7 @@ from catviz.figures.density import attention_density
 from catviz.figures.figure import Figure
 from catviz.figures.maps import attention_map
 from catviz.maps import MeanMap
-from catviz.results.names import DATA, file_name, method_label
+from catviz.results.names import DATA, file_name, run_label
 from catviz.results.part import Part, with_origin
 from catviz.results.reading import Result, Results
 from catviz.results.selection import compared, is_paper_form, usual
@@ -30,7 +30,7 @@ def densities(results: Results) -> Part:
     for name, title, those in _by_place(usual(results), "words", "densities"):
         chosen = _spaced(those, _MOST_PANELS)
         figure = attention_density(
-            {_label(result): _scores(result) for result in chosen},
+            {run_label(result.run): _scores(result) for result in chosen},
             title=f"{title}: attention by role of the word",
         )
         figures[name] = with_origin(figure, chosen)
@@ -89,10 +89,6 @@ def _spaced(results: Sequence[Result], most: int) -> list[Result]:
     return [results[one] for one in at]
 
 
-def _label(result: Result) -> str:
-    return method_label(result.run.method, result.run.options)
-
-
 def _scores(result: Result) -> dict[str, list[float]]:
     """Role -> scores; those that were no numbers are kept as null."""
     return {
@@ -110,7 +106,7 @@ def _map(result: Result) -> MeanMap:
     return MeanMap(
         values,
         tuple(_words(kept)),
-        _label(result),
+        run_label(result.run),
         f"OOD text {kept['text']}",
         answer_row=kept["answer_row"],
     )

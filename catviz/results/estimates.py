@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cat.evaluate import seed_interval
-from catviz.results.names import method_label, method_order, seeds_label
+from catviz.results.names import method_order, run_label, seeds_label
 from catviz.results.reading import Measure, Result, Results, Split
 
 __all__ = ["Cell", "Estimate", "average", "cells", "difference", "gaps", "references"]
@@ -85,7 +85,7 @@ class Cell:
     @property
     def label(self) -> str:
         """Method and options."""
-        return method_label(self.method, self.first.run.options)
+        return run_label(self.first.run)
 
     def estimate(self, measure: Measure, split: Split) -> Estimate | None:
         """The mean over seeds; None where no run has the measure."""

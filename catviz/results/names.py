@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from cat.experiments import DATA, Run
+from cat.experiments.sweeps import ours
 
 __all__ = [
     "DATA",
@@ -19,6 +20,8 @@ __all__ = [
     "file_name",
     "method_label",
     "method_order",
+    "ours_said",
+    "run_label",
     "seeds_label",
     "setting_of",
 ]
@@ -53,6 +56,38 @@ def method_label(method: str, options: Mapping[str, Any]) -> str:
     first = [option for option in ("alpha", "gamma") if option in options]
     rest = sorted(set(options) - set(first))
     return ", ".join([name, *(_option(option, options[option]) for option in [*first, *rest])])
+
+
+def run_label(run: Run) -> str:
+    """The same for a run, where CAT as it does best beyond the paper has a name of its own.
+
+    >>> from cat.experiments.sweeps import ours
+    >>> run_label(Run("tiny", "STG_S", "cat", ours("tiny")))
+    'CAT, ours'
+    >>> run_label(Run("tiny", "STG_S", "cat", {**ours("tiny"), "gamma": "epoch"}))
+    'CAT, ours but gamma e^-epoch'
+    """
+    best = ours(run.model)
+    if run.method == "cat" and set(run.options) == set(best):
+        other = {name: value for name, value in run.options.items() if value != best[name]}
+        if not other:
+            return "CAT, ours"
+        if len(other) == 1 and "alpha" not in other:
+            return f"CAT, ours but {_option(*other.popitem())}"
+    return method_label(run.method, run.options)
+
+
+def ours_said(models: Iterable[str]) -> str:
+    """What "CAT, ours" is on these models.
+
+    >>> ours_said(["tiny"])
+    '"CAT, ours" goes beyond the paper: alpha 1000, gamma 3, form each on tiny.'
+    """
+    said = [
+        f"{method_label('', ours(model)).removeprefix(', ')} on {model}"
+        for model in dict.fromkeys(models)
+    ]
+    return f'"CAT, ours" goes beyond the paper: {"; ".join(said)}.' if said else ""
 
 
 def _option(name: str, value: Any) -> str:

@@ -11,7 +11,7 @@ from catviz.paper_numbers import TABLE_1, PaperScore
 from catviz.report import Cell as Text
 from catviz.report import Table
 from catviz.results.estimates import Cell, Estimate, average, cells, difference, references
-from catviz.results.names import DATA
+from catviz.results.names import DATA, ours_said, run_label
 from catviz.results.part import Part, Tabled, origin, with_origin
 from catviz.results.reading import SPLITS, Measure, Result, Results
 from catviz.results.selection import compared
@@ -84,7 +84,8 @@ def table1(results: Results) -> Part:
             "numbers are of one seed, so compare the direction and the size of a difference. "
             "A difference is taken seed by seed, between runs of one seed; seeds that one side "
             "lacks are left out of it, and that is said. Intervals are 95%, over seeds; they tell "
-            "nothing of the choice of test texts, which all runs share."
+            "nothing of the choice of test texts, which all runs share.\n\n"
+            + ours_said(r.run.model for r in chosen if run_label(r.run) == "CAT, ours")
         ),
         tables=tables,
         figures=figures,
