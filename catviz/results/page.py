@@ -13,6 +13,7 @@ from pathlib import Path
 from cat.experiments import RESULTS_VERSION
 from catviz.figures.figure import save_all
 from catviz.report import Section, write_report
+from catviz.results.active_rows import active_rows
 from catviz.results.alphas import over_alpha
 from catviz.results.attention import densities, maps
 from catviz.results.files import save_table
@@ -21,6 +22,7 @@ from catviz.results.options import ablation, gammas
 from catviz.results.part import Part, origin, runs_label
 from catviz.results.reading import Results, read_results
 from catviz.results.shift import shift
+from catviz.results.sink import sink
 from catviz.results.table1 import table1
 from catviz.results.varied import over_size, over_strength
 
@@ -30,12 +32,14 @@ PARTS: tuple[Callable[[Results], Part], ...] = (
     table1,
     all_methods,
     over_alpha,
+    active_rows,
     densities,
     maps,
     gammas,
     ablation,
     over_size,
     over_strength,
+    sink,
     shift,
 )
 
