@@ -24,6 +24,7 @@ __all__ = [
     "Reduction",
     "check_alpha",
     "count_valid_rows",
+    "loss_of_ratios",
     "reattention_loss",
     "reattention_ratios",
     "rows_of_each_map",
@@ -138,6 +139,14 @@ def reattention_loss(
     """
     check_alpha(alpha)
     ratios = reattention_ratios(attention, causes, visible=visible, exclude_sink=exclude_sink)
+    return loss_of_ratios(ratios, alpha, form=form, reduction=reduction)
+
+
+def loss_of_ratios(
+    ratios: Ratios, alpha: float, *, form: Form = "hinge", reduction: Reduction = "rows"
+) -> Tensor:
+    """:func:`reattention_loss` where the ratios are known already."""
+    check_alpha(alpha)
     cost = _row_cost(ratios, alpha, form)  # (batch, row)
     if reduction == "example":
         rows_per_example = ratios.valid.sum(dim=1).clamp_min(1)  # (batch,)

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from cat.reattention import reattention_ratios
+from cat.reattention import Ratios
 
 if TYPE_CHECKING:
     from transformers import Trainer
-
-    from cat.config import CATConfig
 
 __all__ = ["ROW_MEANS", "StepRecord", "Tally"]
 
@@ -61,17 +59,15 @@ class Tally:
         for name, term in terms.items():
             self.sums[name] = self.sums.get(name, torch.zeros_like(term)) + term.detach()
 
-    def count(self, attention: Tensor, causes: Tensor, visible: Tensor, args: CATConfig) -> None:
-        ratios = reattention_ratios(
-            attention.detach(), causes, visible=visible, exclude_sink=args.exclude_sink
-        )
+    @torch.no_grad()
+    def count(self, ratios: Ratios, alpha: float | None) -> None:
         self.add(
             rows=ratios.valid.sum(),
             ratio_mean=ratios.ratio.sum(),
             causal_mass=ratios.causal_mass.sum(),
         )
-        if args.alpha is not None:
-            self.add(active_row_share=ratios.active(args.alpha).sum())
+        if alpha is not None:
+            self.add(active_row_share=ratios.active(alpha).sum())
 
     def record(self, trainer: Trainer) -> StepRecord:
         """The step's record; with several processes, over all of them."""

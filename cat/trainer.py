@@ -44,7 +44,13 @@ from cat.evaluate import evaluate_answers
 from cat.handover import HandOver
 from cat.models import add_adapter, quiet_peft
 from cat.objective import Batch, Objective
-from cat.reattention import count_valid_rows, reattention_loss, rows_of_each_map
+from cat.reattention import (
+    Ratios,
+    count_valid_rows,
+    loss_of_ratios,
+    reattention_ratios,
+    rows_of_each_map,
+)
 from cat.records import ROW_MEANS, StepRecord, Tally
 from cat.rows import Keep, enable_rows, forward_with_rows
 from cat.signals import Example
@@ -155,10 +161,13 @@ class CATTrainer(Trainer):
             maps = attention.shape[1:-2].numel()  # 1, or the layers, or the heads of all layers
             attention, causes, visible = rows_of_each_map(attention, causes, visible)
             gamma = gamma_at(self.args.gamma, self.state.epoch or 0.0)
-            self._tally.count(attention, causes, visible, self.args)
+            ratios = reattention_ratios(
+                attention, causes, visible=visible, exclude_sink=self.args.exclude_sink
+            )
+            self._tally.count(ratios, self.args.alpha)
             if self.args.alpha is not None:
                 step_rows = self._step_rows * maps if num_items_in_batch is not None else None
-                attn_loss = self._attention_loss(attention, causes, visible, step_rows)
+                attn_loss = self._attention_loss(ratios, step_rows)
                 loss = loss + gamma * attn_loss * processes
                 self._tally.add(attn_loss=attn_loss)
                 self._tally.gamma = gamma
@@ -181,19 +190,14 @@ class CATTrainer(Trainer):
         self._tally.gamma = 1.0
         return loss
 
-    def _attention_loss(
-        self, attention: Tensor, causes: Tensor, visible: Tensor, step_rows: int | None
-    ) -> Tensor:
+    def _attention_loss(self, ratios: Ratios, step_rows: int | None) -> Tensor:
         """L_attn of a batch; of a micro-batch, its share of the mean over the whole step's rows."""
         share = step_rows is not None and self.args.reduction == "rows"
-        loss = reattention_loss(
-            attention,
-            causes,
+        loss = loss_of_ratios(
+            ratios,
             self.args.alpha,
-            visible=visible,
             form=self.args.form,
             reduction="sum" if share else self.args.reduction,
-            exclude_sink=self.args.exclude_sink,
         )
         return loss / max(step_rows or 0, 1) if share else loss
 
