@@ -85,7 +85,7 @@ def table1(results: Results) -> Part:
             "A difference is taken seed by seed, between runs of one seed; seeds that one side "
             "lacks are left out of it, and that is said. Intervals are 95%, over seeds; they tell "
             "nothing of the choice of test texts, which all runs share.\n\n"
-            + ours_said(r.run.model for r in chosen if run_label(r.run) == "CAT, ours")
+            + (ours_said() if any(run_label(r.run) == "CAT, ours" for r in chosen) else "")
         ),
         tables=tables,
         figures=figures,
