@@ -50,6 +50,7 @@ def dot_rows(
     references: References | None = None,
     level: str | None = None,
     zero: bool = False,
+    rows: Sequence[str] = (),
     title: str = "All methods",
     caption: str = "",
 ) -> Figure:
@@ -64,6 +65,7 @@ def dot_rows(
         references: rule -> panel -> value, drawn as dotted lines.
         level: a row whose values are carried on through its panel as a thin dashed line.
         zero: draw a line at 0, where the values are differences.
+        rows: the order of the rows, where it is not that of their first estimates.
         caption: how to read it, in front of what is said of marks and lines.
 
     Raises:
@@ -80,8 +82,12 @@ def dot_rows(
     _check_places(dots, level)
     panels = list(dict.fromkeys(dot.panel for dot in dots))
     lines = check_references(references or {}, panels)
+    present = {dot.row for dot in dots}
+    order = [row for row in dict.fromkeys([*rows, *(dot.row for dot in dots)]) if row in present]
     return Figure(
-        draw=partial(_draw, dots=dots, axis=axis, references=lines, level=level, zero=zero),
+        draw=partial(
+            _draw, dots=dots, rows=order, axis=axis, references=lines, level=level, zero=zero
+        ),
         data=[{"kind": "estimate", **_record(dot)} for dot in dots] + reference_records(lines),
         title=title,
         alt=_describe(dots, axis, lines),
@@ -170,12 +176,12 @@ def _draw(
     theme: Theme,
     *,
     dots: Sequence[_Dot],
+    rows: Sequence[str],
     axis: str,
     references: References,
     level: str | None,
     zero: bool,
 ) -> MplFigure:
-    rows = list(dict.fromkeys(dot.row for dot in dots))
     panels = list(dict.fromkeys(dot.panel for dot in dots))
     families = list(dict.fromkeys(dot.family for dot in dots))
     styles = {family: series_style(at, theme) for at, family in enumerate(families)}

@@ -87,6 +87,11 @@ class Cell:
         """Method and options."""
         return run_label(self.first.run)
 
+    @property
+    def place(self) -> tuple[object, ...]:
+        """For sorting: that of the method and its options."""
+        return method_order(self.method, self.first.run.options)
+
     def estimate(self, measure: Measure, split: Split) -> Estimate | None:
         """The mean over seeds; None where no run has the measure."""
         found = {
@@ -112,7 +117,7 @@ def cells(results: Iterable[Result]) -> list[Cell]:
         grouped.setdefault(result.run.cell, {})[result.run.seed] = result
     wanted = sorted({seed for by_seed in grouped.values() for seed in by_seed})
     found = [Cell(dict(sorted(by_seed.items())), wanted) for by_seed in grouped.values()]
-    return sorted(found, key=lambda c: method_order(c.method, c.first.run.options))
+    return sorted(found, key=lambda cell: cell.place)
 
 
 def gaps(found: Iterable[Cell]) -> str:

@@ -64,14 +64,14 @@ def run_label(run: Run) -> str:
     >>> run_label(Run("tiny", "STG_S", "cat", OURS))
     'CAT, ours'
     >>> run_label(Run("tiny", "STG_S", "cat", {**OURS, "gamma": "epoch"}))
-    'CAT, ours but gamma e^-epoch'
+    'CAT, ours with gamma e^-epoch'
     """
     if run.method == "cat" and set(run.options) == set(OURS):
         other = {name: value for name, value in run.options.items() if value != OURS[name]}
         if not other:
             return "CAT, ours"
         if len(other) == 1 and "alpha" not in other:
-            return f"CAT, ours but {_option(*other.popitem())}"
+            return f"CAT, ours with {_option(*other.popitem())}"
     return method_label(run.method, run.options)
 
 
@@ -90,7 +90,7 @@ def _option(name: str, value: Any) -> str:
     if value is True:
         return said
     if value is False:
-        return f"no {said}"
+        return f"{said} off"
     if name == "gamma" and value == "epoch":
         return "gamma e^-epoch"
     return f"{said} {value:g}" if isinstance(value, float) else f"{said} {value}"

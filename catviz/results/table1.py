@@ -231,14 +231,15 @@ def _gains(results: Results, split: str = "ood") -> _Gains:
     """What each CAT variant has more than plain training."""
     rows: dict[str, dict[str, Estimate]] = {}
     for setting in results.settings:
+        pairs = []
         for data in DATA:
             found = cells(r for r in results if r.setting == setting and r.run.data == data)
-            if not found or found[0].method != "plain":
-                continue
-            for cell in found:
-                gain = difference(cell, found[0], "accuracy", "ood" if split == "ood" else "iid")
-                if cell.method == "cat" and gain is not None:
-                    rows.setdefault(f"{setting}: {cell.label}", {})[data] = gain
+            if found and found[0].method == "plain":
+                pairs += [(cell, found[0]) for cell in found if cell.method == "cat"]
+        for cell, base in sorted(pairs, key=lambda pair: pair[0].place):
+            gain = difference(cell, base, "accuracy", "ood" if split == "ood" else "iid")
+            if gain is not None:
+                rows.setdefault(f"{setting}: {cell.label}", {})[cell.data] = gain
     for by_data in rows.values():
         if all(data in by_data for data in _AVERAGED):
             mean = average([by_data[data] for data in _AVERAGED])
@@ -301,7 +302,8 @@ def _of_gains(results: Results) -> Results:
 
 def _gain_figure(results: Results) -> Figure:
     records: list[dict[str, object]] = []
-    for row, by_data in _gains(results).items():
+    ours = _gains(results)
+    for row, by_data in ours.items():
         for data in DATA:
             if data not in by_data:
                 continue
@@ -323,6 +325,7 @@ def _gain_figure(results: Results) -> Figure:
         records,
         axis="points of accuracy",
         zero=True,
+        rows=list(ours),
         title="What CAT adds to plain training, out of distribution",
         caption="Differences between runs of one seed, in percentage points.",
     )

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from cat.experiments.sweeps import OURS
 from catviz.figures.figure import Figure
+from catviz.report import Cell
+from catviz.results.active_rows import active_rows
 from catviz.results.alphas import over_alpha
 from catviz.results.attention import densities, maps
 from catviz.results.methods import all_methods
@@ -17,6 +20,7 @@ from catviz.results.page import PARTS
 from catviz.results.part import Part
 from catviz.results.reading import Results
 from catviz.results.shift import shift
+from catviz.results.sink import sink
 from catviz.results.varied import over_size, over_strength
 from tests.catviz.results.stored import cat, kept, line, measures, results
 
@@ -83,6 +87,82 @@ def test_over_alpha_takes_the_paper_s_form_only() -> None:
         (None, 0.7, 1), (0.35, 0.75, 1), (3.0, pytest.approx(0.85), 2),
     ]  # fmt: skip
     assert "Fewer seeds than others: plain (1 of 2 seeds), CAT, alpha 0.35" in figure.caption
+
+
+def trained(share: float | None, later: float = 0.1, **fields: Any) -> dict[str, Any]:
+    """A CAT line whose first epoch had this share of active rows."""
+    first = {"lm_loss": 3.0} | ({} if share is None else {"active_row_share": share})
+    return {**cat(**fields), "training": [first, {"active_row_share": later}]}
+
+
+def test_the_gain_of_an_alpha_stands_over_its_active_rows_in_the_first_epoch() -> None:
+    part = active_rows(
+        results(
+            *(line(seed=s, ood=o, iid=0.9) for s, o in ((0, 0.70), (1, 0.60), (2, 0.80))),
+            *(trained(a, alpha=10.0, seed=s, ood=o, iid=0.88)
+              for s, a, o in ((0, 0.6, 0.90), (1, 0.7, 0.84), (3, 0.1, 0.99))),
+            trained(None, alpha=10.0, seed=2, ood=0.1),  # without a share: no part of either mean
+            *(trained(0.0, alpha=0.05, seed=s, ood=o) for s, o in ((0, 0.70), (1, 0.60))),
+            trained(0.5, alpha=3.0, options={"form": "div"}),
+            line(data="STG_M"), trained(0.5, alpha=3.0, data="STG_M"),  # one alpha is no line
+            trained(0.5, alpha=3.0, data="STG_L"), trained(0.6, alpha=5.0, data="STG_L"),
+            line(lora=True), trained(0.2, alpha=3.0, lora=True), trained(1, alpha=9.0, lora=True),
+        )
+    )  # fmt: skip
+    assert list(part.figures) == ["active_rows_tiny-LoRA", "active_rows_tiny-full"]
+    figure = part.figures["active_rows_tiny-full"]
+    assert shown(figure, "line", "alpha", "active", "gain", panel="OOD") == [
+        ("STG_S", 0.05, 0.0, 0.0),
+        ("STG_S", 10.0, pytest.approx(65), pytest.approx((20 + 24) / 2)),
+    ]
+    assert shown(figure, "gain", panel="IID", alpha=10.0) == [(pytest.approx(-2),)]
+    half = 12.7062 * 2  # Student's t at 1 degree of freedom; gains of 20 and 24
+    ((low, high),) = shown(figure, "low", "high", panel="OOD", alpha=10.0)
+    assert (low, high) == (pytest.approx(22 - half, abs=1e-3), pytest.approx(22 + half, abs=1e-3))
+    assert "Fewer pairs than others: STG_S, alpha 0.05 (2 of 4 seeds); " in figure.caption
+    assert "Made of 6 runs; tiny, full; seeds 0, 1;" in figure.caption
+    lora = part.figures["active_rows_tiny-LoRA"]
+    assert shown(lora, "low", panel="OOD") == [(None,), (None,)]
+    assert "Where there is one pair, there is no interval." in lora.caption
+
+
+def attended(make: Callable[..., dict[str, Any]], numbers: Any, **fields: Any) -> dict[str, Any]:
+    names = ("ratio_median", "ratio_median_behind_first", "causal_mass")
+    attention = {"test_ood": dict(zip(names, numbers, strict=True))}
+    return make(measures={"attention": attention}, **fields)
+
+
+def test_the_ratio_stands_beside_the_same_without_the_sink() -> None:
+    part = sink(
+        results(
+            *(attended(line, n, seed=s)
+              for s, n in enumerate([(0.2, 1.0, 0.1), (0.25, 2.0, 0.2), (0.5, 1.5, 0.6)])),
+            attended(cat, (1234.0, None, 0.9), seed=1),
+            attended(cat, (4.0, 3.0, 0.5), options={"form": "div"}),
+            attended(cat, (2.0, 4.0, 0.5), options=OURS),  # leaves the sink out of its ratio
+            attended(line, (0.3, 0.3, 0.3), method="cda"),
+            line("pasta"),
+        )
+    )  # fmt: skip
+    table = part.tables["sink"]
+    assert table.table.groups == {
+        "tiny, full, STG_S": [
+            ["plain", Cell("0.250", "0.200 to 0.500"), Cell("1.50", "1.00 to 2.00"),
+             Cell("5.00", "3.00 to 8.00"), Cell("0.300", "0.100 to 0.600")],
+            ["CAT, alpha 10", Cell("1,234", "1 of 3 seeds"), "\N{EN DASH}", "\N{EN DASH}",
+             Cell("0.900", "1 of 3 seeds")],
+            ["CAT, ours",
+             *(Cell(text, "1 of 3 seeds") for text in ("2.00", "4.00", "2.00", "0.500"))],
+        ]
+    }  # fmt: skip
+    assert '"CAT, ours" goes beyond the paper' in table.table.caption
+    records = {(r["method"], r["measure"]): r for r in table.records}
+    quotient = records["plain", "quotient"]
+    assert quotient["value"] == 5.0  # of the runs' quotients, 5, 8 and 3; of the medians it is 6
+    assert (quotient["low"], quotient["high"], quotient["seeds"]) == (3.0, 8.0, "0 1 2")
+    assert records["plain", "causal_mass"]["value"] == pytest.approx(0.3)
+    assert records["CAT, alpha 10", "ratio"]["missing"] == "0 2"
+    assert ("CAT, alpha 10", "quotient") not in records
 
 
 def test_gammas_and_options_are_compared_at_one_alpha_and_seed() -> None:
