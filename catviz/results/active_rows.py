@@ -135,5 +135,5 @@ def _gaps(alphas: Sequence[_Alpha]) -> str:
     ]
     said = [f"Fewer pairs than others: {'; '.join(short)}."] if short else []
     if any(len(one.cell.by_seed) == 1 for one in alphas):
-        said.append("Where there is one pair, there is no interval.")
+        said.append("Where there is one pair, the interval is that over texts.")
     return " ".join(said)

@@ -62,6 +62,13 @@ class Estimate:
     def seeds(self) -> str:
         return seeds_label(self.by_seed, self.wanted)
 
+    @property
+    def note(self) -> str:
+        """What a figure must say of it: seeds that are missing, an interval over texts."""
+        if self.missing:
+            return self.seeds
+        return "1 seed; bar: over texts" if self.is_over_texts else ""
+
 
 @dataclass(frozen=True, eq=False)
 class Cell:
@@ -135,7 +142,10 @@ def gaps(found: Iterable[Cell]) -> str:
 
 
 def difference(cell: Cell, base: Cell, measure: Measure, split: Split) -> Estimate | None:
-    """What a cell has more than another, seed by seed; None where they share no seed."""
+    """What a cell has more than another, seed by seed; None where they share no seed.
+
+    Of a single pair, the interval is that over texts, as if both had been asked others.
+    """
     one, other = cell.estimate(measure, split), base.estimate(measure, split)
     if one is None or other is None:
         return None
@@ -144,15 +154,48 @@ def difference(cell: Cell, base: Cell, measure: Measure, split: Split) -> Estima
         for seed, value in one.by_seed.items()
         if seed in other.by_seed
     }
-    return Estimate(paired, cell.wanted) if paired else None
+    if not paired:
+        return None
+    texts = _over_texts(cell, base, split, *paired) if measure == "accuracy" else None
+    return Estimate(paired, cell.wanted, texts)
+
+
+def _over_texts(cell: Cell, base: Cell, split: Split, *seeds: int) -> tuple[float, float] | None:
+    """Of the difference between two shares (Newcombe 1998, Statistics in Medicine 17, method 10).
+
+    The texts are the same, which makes the difference surer than this says.
+    """
+    if len(seeds) != 1:
+        return None
+    more, less = (each.by_seed[seeds[0]].score("accuracy", split) for each in (cell, base))
+    ends = [each.by_seed[seeds[0]].interval_over_texts(split) for each in (cell, base)]
+    if more is None or less is None or ends[0] is None or ends[1] is None:
+        return None
+    (low, high), (base_low, base_high) = ends[0], ends[1]
+    return (
+        more - less - math.hypot(more - low, base_high - less),
+        more - less + math.hypot(high - more, less - base_low),
+    )
 
 
 def average(estimates: Sequence[Estimate]) -> Estimate | None:
-    """The mean of several estimates, seed by seed; None where no seed is in all of them."""
+    """The mean of several estimates, seed by seed; None where no seed is in all of them.
+
+    Their intervals over texts are averaged too: they may be of the same texts.
+    """
     shared = [s for s in estimates[0].by_seed if all(s in e.by_seed for e in estimates)]
     means = {seed: sum(e.by_seed[seed] for e in estimates) / len(estimates) for seed in shared}
     wanted = sorted({seed for estimate in estimates for seed in estimate.wanted})
-    return Estimate(means, wanted) if means else None
+    if not means:
+        return None
+    ends = [estimate.over_texts for estimate in estimates]
+    known = [end for end in ends if end is not None]
+    texts = (
+        (sum(low for low, _ in known) / len(known), sum(high for _, high in known) / len(known))
+        if len(known) == len(ends)
+        else None
+    )
+    return Estimate(means, wanted, texts)
 
 
 def references(results: Results | Iterable[Result]) -> dict[str, dict[Split, dict[Measure, float]]]:

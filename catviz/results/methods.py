@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from catviz.figures.dot_rows import dot_rows
 from catviz.figures.figure import Figure
-from catviz.results.estimates import Cell, Estimate, cells, references
+from catviz.results.estimates import Cell, cells, references
 from catviz.results.names import DATA, family, file_name
 from catviz.results.part import Part, with_origin
 from catviz.results.reading import SPLITS, Measure, Result, Results, Split
@@ -79,15 +79,8 @@ def _dot(cell: Cell, measure: Measure, split: Split) -> dict[str, object] | None
         "high": None if high is None else _shown(high, measure),
         "by_seed": [_shown(value, measure) for value in estimate.by_seed.values()],
         "family": family(cell.method),
-        "note": _note(estimate),
+        "note": estimate.note,
     }
-
-
-def _note(estimate: Estimate) -> str:
-    """What is unlike the other rows: seeds that are missing, an interval over texts."""
-    if estimate.missing:
-        return estimate.seeds
-    return "1 seed; bar: over texts" if estimate.is_over_texts else ""
 
 
 def _shown(value: float, measure: Measure) -> float:

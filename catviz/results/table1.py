@@ -313,7 +313,8 @@ def _gain_figure(results: Results) -> Figure:
                 {"row": row, "panel": data, "value": 100 * estimate.mean, "family": "ours",
                  "low": None if low is None else 100 * low,
                  "high": None if high is None else 100 * high,
-                 "by_seed": [100 * value for value in estimate.by_seed.values()]}
+                 "by_seed": [100 * value for value in estimate.by_seed.values()],
+                 "note": estimate.note}
             )  # fmt: skip
     records += [
         {"row": row, "panel": data, "value": 100 * by_data[data], "family": "paper, one seed"}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from scipy.stats import spearmanr, t
 
-from catviz.results.estimates import average, cells, difference, gaps, references
+from cat.evaluate import wilson_interval
+from catviz.results.estimates import Estimate, average, cells, difference, gaps, references
 from catviz.results.shift import rank_correlation
 from tests.catviz.results.stored import REFERENCES, cat, line, results
 
@@ -37,6 +39,30 @@ def test_one_seed_has_the_interval_over_texts() -> None:
     assert estimate is not None
     assert estimate.interval == (0.72, 0.77)
     assert estimate.is_over_texts
+
+
+def answered(right: int, texts: int) -> dict[str, Any]:
+    """A run's scores, with Wilson's interval over texts."""
+    bounds = wilson_interval(right, texts)
+    return {"accuracy": right / texts, "interval": [bounds.low, bounds.high]}
+
+
+def test_one_pair_has_the_interval_over_texts_of_a_difference() -> None:
+    """Newcombe's first example (1998, Table II): 56 of 70 less 48 of 80."""
+    plain, tuned = line(), cat()
+    plain["scores"]["test_ood"] |= answered(48, 80)
+    tuned["scores"]["test_ood"] |= answered(56, 70)
+    base, cell = cells(results(plain, tuned))
+    gain = difference(cell, base, "accuracy", "ood")
+    assert gain is not None
+    assert gain.interval == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert gain.note == "1 seed; bar: over texts"
+    both = average([gain, Estimate({0: 0.4}, [0], (0.3, 0.5))])
+    assert both is not None
+    assert both.interval == pytest.approx(((0.0524 + 0.3) / 2, (0.3339 + 0.5) / 2), abs=5e-5)
+    unknown = average([gain, Estimate({0: 0.4}, [0])])
+    assert unknown is not None
+    assert unknown.interval is None
 
 
 def test_a_missing_seed_is_no_part_of_a_difference_and_is_told() -> None:

@@ -122,8 +122,9 @@ def test_the_gain_of_an_alpha_stands_over_its_active_rows_in_the_first_epoch() -
     assert "Fewer pairs than others: STG_S, alpha 0.05 (2 of 4 seeds); " in figure.caption
     assert "Made of 6 runs; tiny, full; seeds 0, 1;" in figure.caption
     lora = part.figures["active_rows_tiny-LoRA"]
-    assert shown(lora, "low", panel="OOD") == [(None,), (None,)]
-    assert "Where there is one pair, there is no interval." in lora.caption
+    expected = pytest.approx(-100 * math.hypot(0.03, 0.02), abs=1e-5)  # gains of nothing
+    assert shown(lora, "low", panel="OOD") == [(expected,), (expected,)]
+    assert "Where there is one pair, the interval is that over texts." in lora.caption
 
 
 def attended(make: Callable[..., dict[str, Any]], numbers: Any, **fields: Any) -> dict[str, Any]:

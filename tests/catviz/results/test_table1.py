@@ -42,7 +42,8 @@ def test_methods_unknown_to_us_have_rows_and_one_seed_says_so() -> None:
     row = part_of()["Ours: tiny, full/new idea, weight 0.5"]
     assert row[1] == Cell("1 of 3", "without 0, 2")
     assert row[4] == Cell("75.00", "72.0 to 77.0, over texts")
-    assert row[5] == Cell("+1.00", "1 of 3 pairs")
+    # 0.01, and hypot(0.03, 0.02) to either side
+    assert row[5] == Cell("+1.00", "-2.6 to +4.6, over texts; 1 of 3 pairs")
 
 
 def test_references_and_the_paper_stand_beside_ours() -> None:
