@@ -14,7 +14,7 @@ from catviz.maps import MeanMap
 from catviz.results.names import DATA, file_name, run_label
 from catviz.results.part import Part, with_origin
 from catviz.results.reading import Result, Results
-from catviz.results.selection import compared, is_paper_form, usual
+from catviz.results.selection import compared, is_ours, is_paper_form, usual
 from catviz.words import Word
 
 __all__ = ["densities", "maps"]
@@ -72,7 +72,7 @@ def _by_place(results: Results, kept: str, word: str) -> list[tuple[str, str, li
                 r
                 for r in results
                 if r.setting == setting and r.run.data == data and r.measured(kept)
-                if r.run.method == "plain" or is_paper_form(r.run)
+                if r.run.method == "plain" or is_paper_form(r.run) or is_ours(r.run)
             ]
             seeds = [result.run.seed for result in here]
             those = [result for result in here if result.run.seed == min(seeds)]

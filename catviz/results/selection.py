@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from cat.experiments import Run
-from cat.experiments.sweeps import SWEEPS
+from cat.experiments.sweeps import OURS, SWEEPS
 from catviz.results.reading import Result, Results
 
-__all__ = ["compared", "is_paper_form", "usual"]
+__all__ = ["compared", "is_ours", "is_paper_form", "usual"]
 
 
 def usual(results: Results) -> Results:
@@ -21,6 +21,11 @@ def is_paper_form(run: Run) -> bool:
     True
     """
     return run.method == "cat" and set(run.options) == {"alpha"}
+
+
+def is_ours(run: Run) -> bool:
+    """CAT beyond the paper, as it does best."""
+    return run.method == "cat" and dict(run.options) == dict(OURS)
 
 
 def compared(results: Results) -> Results:

@@ -10,10 +10,10 @@ from catviz.figures.figure import Record
 from catviz.report import Cell as Text
 from catviz.report import Table
 from catviz.results.estimates import Cell, Estimate, cells
-from catviz.results.names import DATA, ours_said, run_label
+from catviz.results.names import DATA, ours_said
 from catviz.results.part import Part, Tabled, origin
 from catviz.results.reading import Result, Results
-from catviz.results.selection import compared, is_paper_form
+from catviz.results.selection import compared, is_ours, is_paper_form
 
 __all__ = ["sink"]
 
@@ -40,7 +40,7 @@ def sink(results: Results) -> Part:
             "then over seeds; the mass: the mean. Beneath: the range over seeds. The quotient is "
             "that of the two ratios of a run: above 1, the first token gets more attention than "
             "the tokens that C/N counts beside it; near 1 or below, it is no sink. "
-            + (f"{ours_said()} " if any(run_label(r.run) == "CAT, ours" for r in chosen) else "")
+            + (f"{ours_said()} " if any(is_ours(r.run) for r in chosen) else "")
             + origin(chosen)
         )
         header = ("", *(column.heading for column in _COLUMNS))

@@ -11,10 +11,10 @@ from catviz.paper_numbers import TABLE_1, PaperScore
 from catviz.report import Cell as Text
 from catviz.report import Table
 from catviz.results.estimates import Cell, Estimate, average, cells, difference, references
-from catviz.results.names import DATA, ours_said, run_label
+from catviz.results.names import DATA, ours_said
 from catviz.results.part import Part, Tabled, origin, with_origin
 from catviz.results.reading import SPLITS, Measure, Result, Results
-from catviz.results.selection import compared
+from catviz.results.selection import compared, is_ours
 
 __all__ = ["table1"]
 
@@ -85,7 +85,7 @@ def table1(results: Results) -> Part:
             "A difference is taken seed by seed, between runs of one seed; seeds that one side "
             "lacks are left out of it, and that is said. Intervals are 95%, over seeds; they tell "
             "nothing of the choice of test texts, which all runs share.\n\n"
-            + (ours_said() if any(run_label(r.run) == "CAT, ours" for r in chosen) else "")
+            + (ours_said() if any(is_ours(r.run) for r in chosen) else "")
         ),
         tables=tables,
         figures=figures,
@@ -310,7 +310,7 @@ def _gain_figure(results: Results) -> Figure:
             estimate = by_data[data]
             low, high = estimate.interval or (None, None)
             records.append(
-                {"row": row, "panel": data, "value": 100 * estimate.mean, "family": "ours",
+                {"row": row, "panel": data, "value": 100 * estimate.mean, "family": "made here",
                  "low": None if low is None else 100 * low,
                  "high": None if high is None else 100 * high,
                  "by_seed": [100 * value for value in estimate.by_seed.values()],
