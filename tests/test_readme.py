@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+from cat.experiments import DATA
+from cat.experiments.sweeps import OURS, larger_alpha, paper_alpha
+from catviz.results.reading import read_results
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
@@ -49,8 +54,36 @@ def test_comments_in_the_game_block_are_true():
 
 
 def test_every_picture_and_file_that_is_named_exists():
-    root = Path(__file__).parent.parent
     named = [*re.findall(r'(?:src|srcset)="([^"]+)"', README), "notebooks/01_first_look.ipynb"]
     assert named
     for name in named:
-        assert (root / name).is_file(), name
+        assert (ROOT / name).is_file(), name
+
+
+METHODS = {
+    "plain fine-tuning": ("plain", lambda model, data: {}),
+    "CAT, the paper's alpha": ("cat", lambda model, data: {"alpha": paper_alpha(data, lora=False)}),
+    "CAT, an alpha that binds": ("cat", lambda model, data: {"alpha": larger_alpha(model)}),
+    "CAT, ours": ("cat", lambda model, data: dict(OURS)),
+    "CDA": ("cda", lambda model, data: {}),
+    "attention MSE": ("attention-mse", lambda model, data: {}),
+    "attention cross-entropy": ("attention-ce", lambda model, data: {}),
+    "causal words only": ("causal-only", lambda model, data: {}),
+}
+COLUMNS = [*(("tiny", data) for data in DATA), ("smollm2", "STG_S")]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_table_of_results_is_what_the_runs_gave(name):
+    results = [r for r in read_results(ROOT / "results") if not r.run.lora and r.run.strength == 1]
+    (row,) = re.findall(rf"^\| {re.escape(name)} \| (.*) \|$", README, re.MULTILINE)
+    method, options = METHODS[name]
+    for (model, data), told in zip(COLUMNS, row.split(" | "), strict=True):
+        found = [
+            r.score("accuracy", "ood")
+            for r in results
+            if (r.run.model, r.run.data, r.run.method) == (model, data, method)
+            and dict(r.run.options) == options(model, data)
+        ]
+        mean = f"{100 * sum(found) / len(found):.1f}" if found else "\N{EN DASH}"
+        assert told == mean, (model, data)

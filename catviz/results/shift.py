@@ -18,7 +18,7 @@ from catviz.results.selection import usual
 
 __all__ = ["rank_correlation", "shift"]
 
-_FEWEST = 4  # runs, below which a rank correlation has no interval
+_FEWEST = 4  # runs, below which a rank correlation means nothing
 _EFFECT = "answers that spurious values change (%)"
 _COMPARED = {
     "spurious_flips": "answers that spurious values change",
@@ -73,10 +73,10 @@ def shift(results: Results) -> Part:
 
 def rank_correlation(
     one: Sequence[float], other: Sequence[float]
-) -> tuple[float, tuple[float, float] | None] | None:
+) -> tuple[float, tuple[float, float]] | None:
     """Spearman's rho with its 95% interval (Bonett and Wright 2000, Psychometrika 65).
 
-    None where one side does not vary; no interval for fewer than 4 pairs.
+    None for fewer than 4 pairs, or where one side does not vary.
 
     >>> rho, interval = rank_correlation([1, 2, 3, 4, 5, 6], [2, 1, 4, 3, 6, 5])
     >>> round(rho, 3), [round(end, 2) for end in interval]
@@ -84,11 +84,9 @@ def rank_correlation(
     """
     from scipy.stats import spearmanr
 
-    if len(one) < 2 or len(set(one)) < 2 or len(set(other)) < 2:
+    if len(one) < _FEWEST or len(set(one)) < 2 or len(set(other)) < 2:
         return None
     rho = float(spearmanr(one, other).statistic)
-    if len(one) < _FEWEST:
-        return rho, None
     if abs(rho) >= 1:
         return rho, (rho, rho)
     half = 1.959964 * math.sqrt((1 + rho**2 / 2) / (len(one) - 3))
@@ -141,7 +139,7 @@ def _correlations(name: str, results: Sequence[Result]) -> tuple[list[str | Text
             continue
         note = f"of {methods[1]} means: {methods[0]:+.2f}" if methods else ""
         row.append(Text(_said(runs), note))
-        low, high = runs[1] or (None, None)
+        low, high = runs[1]
         records.append(
             {"of": name, "runs": len(results), "with": effect, "rho": runs[0], "low": low,
              "high": high, "rho_of_means": methods[0] if methods else None,
@@ -150,14 +148,12 @@ def _correlations(name: str, results: Sequence[Result]) -> tuple[list[str | Text
     return row, records
 
 
-def _said(found: tuple[float, tuple[float, float] | None]) -> str:
-    rho, interval = found
-    return f"{rho:+.2f}" + (f" ({interval[0]:+.2f} to {interval[1]:+.2f})" if interval else "")
+def _said(found: tuple[float, tuple[float, float]]) -> str:
+    rho, (low, high) = found
+    return f"{rho:+.2f} ({low:+.2f} to {high:+.2f})"
 
 
-def _over_runs(
-    results: Iterable[Result], effect: str
-) -> tuple[float, tuple[float, float] | None] | None:
+def _over_runs(results: Iterable[Result], effect: str) -> tuple[float, tuple[float, float]] | None:
     pairs = [
         (ratio, value)
         for r in results
