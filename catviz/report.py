@@ -74,7 +74,8 @@ class Table:
         lines = []
         if heading:
             lines.append(
-                f'<tr><th scope="rowgroup" colspan="{len(self.header)}" class="group">'
+                f'<tr><th scope="rowgroup" colspan="{len(self.header)}" class="group" '
+                'style="text-align: left">'  # in a notebook, too
                 f"{escape(heading)}</th></tr>"
             )
         for first, *rest in rows:
