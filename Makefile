@@ -39,10 +39,6 @@ checkpoints: .venv/installed  # remakes the trained models that ship, and what t
 pictures: demo .venv/installed-browser  # remakes the pictures of the README
 	mkdir -p docs
 	cp outputs/demo/figures/map_ood*.svg outputs/demo/figures/accuracy_over_alpha*.svg docs/
-	$(BIN)/catviz figures --results results --out outputs/results
-	for theme in "" -dark; do \
-	  cp outputs/results/figures/map_smollm2-full-bfloat16_STG_S$$theme.svg docs/map_smollm2$$theme.svg; \
-	done
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python -m docs.panels
 

@@ -1,4 +1,6 @@
-"""Pictures of the README, light and dark: the viewer, for which it needs Chromium, and effects.
+"""Pictures of the README, light and dark: effects, a map from the results, the viewer.
+
+The viewer needs Chromium.
 
 make pictures
 """
@@ -16,7 +18,10 @@ from cat.data import load_data
 from cat.signals import Example
 from catviz.effects import average_effects
 from catviz.figures import effect_table
+from catviz.figures.figure import Figure
 from catviz.lens import AttentionLens
+from catviz.results.attention import maps
+from catviz.results.reading import read_results
 from catviz.viewer import write_viewer
 
 HERE = Path(__file__).parent
@@ -28,14 +33,23 @@ def main() -> None:
     texts = load_data("stg-e")["test_ood"]
     lenses = [AttentionLens.load(name) for name in (BEFORE, AFTER)]
     draw_effects(lenses, texts)
+    draw_map()
     take_viewer(lenses, texts[TEXT])
 
 
 def draw_effects(lenses: list[AttentionLens], texts: list[Example]) -> None:
     effects = [effect.to_dict() for lens in lenses for effect in average_effects(lens, texts)]
-    figure = effect_table(effects)
-    for theme, name in (("light", "effects.svg"), ("dark", "effects-dark.svg")):
-        print(figure.save(HERE / name, theme=theme))
+    save(effect_table(effects), "effects")
+
+
+def draw_map() -> None:
+    figures = maps(read_results(HERE.parent / "results")).figures
+    save(figures["map_smollm2-full-bfloat16_STG_S"], "map_smollm2")
+
+
+def save(figure: Figure, name: str) -> None:
+    print(figure.save(HERE / f"{name}.svg"))
+    print(figure.save(HERE / f"{name}-dark.svg", theme="dark"))
 
 
 def take_viewer(lenses: list[AttentionLens], example: Example) -> None:
