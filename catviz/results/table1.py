@@ -84,7 +84,8 @@ def table1(results: Results) -> Part:
             "numbers are of one seed, so compare the direction and the size of a difference. "
             "A difference is taken seed by seed, between runs of one seed; seeds that one side "
             "lacks are left out of it, and that is said. Intervals are 95%, over seeds; they tell "
-            "nothing of the choice of test texts, which all runs share.\n\n"
+            "nothing of the choice of test texts, which all runs share. Of a single seed the "
+            "interval is that over texts.\n\n"
             + (ours_said() if any(is_ours(r.run) for r in chosen) else "")
         ),
         tables=tables,
