@@ -71,10 +71,11 @@ def free_box(
 
 
 def _places(label: MarkLabel, size: np.ndarray, gap: float) -> Iterator[np.ndarray]:
-    """The middle of a label beside its marks, aslant, then above and below their intervals."""
+    """The middle of a label beside its marks, above and below their intervals, then aslant."""
     for ends, ways in (
-        (label.marks, [(1, 0), (-1, 0), *product((1, -1), (1, -1))]),
+        (label.marks, [(1, 0), (-1, 0)]),
         (label.reach, [(0, 1), (0, -1)]),
+        (label.marks, list(product((1, -1), (1, -1)))),
     ):
         low, high = ends.min(axis=0), ends.max(axis=0)
         for way in ways:
