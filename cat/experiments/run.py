@@ -181,8 +181,9 @@ def carry_out(run: Run, *, on_record: Callable[[StepRecord], None] | None = None
     with suitable_threads(model):
         scores = {test: method.evaluate(model, tokenizer, texts[test]).to_dict() for test in TESTS}
     answered = time.perf_counter()
-    # Every word's score and a whole map are much to keep: one seed's are enough to draw.
-    measures = measure(model, tokenizer, method, texts, whole=run.seed == 0)
+    # Every word's score and a whole map are much to keep: those that are drawn are enough.
+    drawn = run.seed == 0 and run.strength == 1.0 and run.method in ("plain", "cat")
+    measures = measure(model, tokenizer, method, texts, whole=drawn)
     return {
         "key": run.key,
         "version": RESULTS_VERSION,
