@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from catviz.figures.figure import Figure
 from catviz.figures.layout import figure_with_legend
+from catviz.figures.records import interval
 from catviz.figures.reference_lines import spread
 from catviz.figures.style import SeriesStyle, Theme, series_style
 from catviz.figures.text import printable, shorten
@@ -94,15 +95,8 @@ def _result(record: Mapping[str, object], split: object, alpha: object) -> _Resu
         raise ValueError(f"{where}: the record has no 'accuracy', only {sorted(record)}")
     accuracy = _share(record["accuracy"], where)
     low, high = (
-        None if record.get(end) is None else _share(record[end], f"{where}, {end}")
-        for end in ("low", "high")
+        None if end is None else _share(end, where) for end in interval(record, "accuracy", where)
     )
-    if (low is None) != (high is None):
-        raise ValueError(f"{where}: give both low and high, or neither")
-    if low is not None and high is not None and not low <= accuracy <= high:
-        raise ValueError(
-            f"{where}: expected low <= accuracy <= high, got {low}, {accuracy}, {high}"
-        )
     seeds = record.get("seeds")
     return _Result(
         alpha=None if alpha is None else _alpha(alpha, where),

@@ -16,7 +16,7 @@ from catviz.figures.canvas import Canvas
 from catviz.figures.figure import Figure
 from catviz.figures.layout import text_inches
 from catviz.figures.mark_labels import MarkLabel, distance, filled, free_box, segment
-from catviz.figures.records import finite_number
+from catviz.figures.records import finite_number, interval
 from catviz.figures.style import SeriesStyle, Theme, series_style
 from catviz.figures.text import printable, shorten
 
@@ -43,8 +43,8 @@ def gain_over_active_rows(
 ) -> Figure:
     """Draw a line through the alphas of every series, in a panel each for IID and OOD.
 
-    A point is ``{"line", "panel", "alpha", "active", "gain", "low", "high"}``: ``active`` is the
-    share of active rows in percent, ``gain`` what the alpha has more than plain training, in
+    A point is ``{"line", "panel", "alpha", "active", "value", "low", "high"}``: ``active`` is the
+    share of active rows in percent, ``value`` what the alpha has more than plain training, in
     percentage points; ``low`` and ``high`` may be absent or None. An alpha is written beside its
     mark where there is room, once for marks that lie together.
 
@@ -53,7 +53,7 @@ def gain_over_active_rows(
             that is not above 0, a share outside 0 to 100.
 
     >>> figure = gain_over_active_rows(
-    ...     [{"line": "tiny, STG_S", "panel": "OOD", "alpha": 10.0, "active": 70.0, "gain": 14.5}])
+    ...     [{"line": "tiny, STG_S", "panel": "OOD", "alpha": 10.0, "active": 70.0, "value": 14.5}])
     >>> figure.alt
     'OOD, tiny, STG_S: alpha 10: 70% of rows active, +14.5 points.'
     """
@@ -97,7 +97,7 @@ class _Point:
 
 
 def _point(record: Mapping[str, object], where: str) -> _Point:
-    for field in ("line", "panel", "alpha", "active", "gain"):
+    for field in ("line", "panel", "alpha", "active", "value"):
         if field not in record:
             raise ValueError(f"{where}: the record has no {field!r}, only {sorted(record)}")
     where = f"{where}, {record['line']!r} in {record['panel']!r} at alpha {record['alpha']}"
@@ -107,15 +107,8 @@ def _point(record: Mapping[str, object], where: str) -> _Point:
     active = finite_number(record["active"], f"{where}, active")
     if not 0 <= active <= 100:
         raise ValueError(f"{where}: expected a share of rows from 0 to 100%, got {active:g}")
-    gain = finite_number(record["gain"], f"{where}, gain")
-    low, high = (
-        None if record.get(end) is None else finite_number(record[end], f"{where}, {end}")
-        for end in ("low", "high")
-    )
-    if (low is None) != (high is None):
-        raise ValueError(f"{where}: give both low and high, or neither")
-    if low is not None and high is not None and not low <= gain <= high:
-        raise ValueError(f"{where}: expected low <= gain <= high, got {low}, {gain}, {high}")
+    gain = finite_number(record["value"], f"{where}, value")
+    low, high = interval(record, "value", where)
     return _Point(str(record["line"]), str(record["panel"]), alpha, active, gain, low, high)
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as MplFigure
 from catviz.figures.canvas import Canvas
 from catviz.figures.figure import Figure
 from catviz.figures.layout import text_inches
-from catviz.figures.records import finite_number
+from catviz.figures.records import finite_number, interval
 from catviz.figures.reference_lines import (
     REFERENCE_LINE,
     References,
@@ -113,14 +113,7 @@ def _dot(record: Mapping[str, object], where: str) -> _Dot:
             raise ValueError(f"{where}: the record has no {field!r}, only {sorted(record)}")
     where = f"{where}, {record['row']!r} in {record['panel']!r}"
     value = finite_number(record["value"], where)
-    low, high = (
-        None if record.get(end) is None else finite_number(record[end], f"{where}, {end}")
-        for end in ("low", "high")
-    )
-    if (low is None) != (high is None):
-        raise ValueError(f"{where}: give both low and high, or neither")
-    if low is not None and high is not None and not low <= value <= high:
-        raise ValueError(f"{where}: expected low <= value <= high, got {low}, {value}, {high}")
+    low, high = interval(record, "value", where)
     by_seed = record.get("by_seed") or ()
     assert isinstance(by_seed, Sequence)
     return _Dot(

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from catviz.figures.canvas import Canvas
 from catviz.figures.figure import Figure
 from catviz.figures.layout import text_inches
-from catviz.figures.records import finite_number
+from catviz.figures.records import finite_number, interval
 from catviz.figures.reference_lines import spread
 from catviz.figures.style import SeriesStyle, Theme, series_style
 from catviz.figures.text import printable, shorten
@@ -103,12 +103,7 @@ def _point(record: Mapping[str, object], where: str) -> _Point:
         if field not in record:
             raise ValueError(f"{where}: the record has no {field!r}, only {sorted(record)}")
     where = f"{where}, {record['line']!r} in {record['panel']!r} at {record['x']}"
-    low, high = (
-        None if record.get(end) is None else finite_number(record[end], f"{where}, {end}")
-        for end in ("low", "high")
-    )
-    if (low is None) != (high is None):
-        raise ValueError(f"{where}: give both low and high, or neither")
+    low, high = interval(record, "value", where)
     x = record["x"]
     return _Point(
         line=str(record["line"]),

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 from catviz.figures.active_rows import gain_over_active_rows
 from catviz.figures.figure import Figure
-from catviz.results.estimates import Cell, Estimate, cells, difference
-from catviz.results.methods import percent
+from catviz.results.estimates import Cell, Estimate, cells, difference, percent
 from catviz.results.names import DATA, file_name
 from catviz.results.part import Part, with_origin
 from catviz.results.reading import SPLITS, Result, Results, Split
@@ -105,12 +104,9 @@ def _figure(alphas: Sequence[_Alpha], setting: str) -> Figure:
     for split in SPLITS:
         for one in alphas:
             gain = one.gain(split)
-            low, high = gain.interval or (None, None)
             points.append(
                 {"line": one.cell.data, "panel": split.upper(), "alpha": one.alpha,
-                 "active": percent(one.active), "gain": percent(gain.mean),
-                 "low": None if low is None else percent(low),
-                 "high": None if high is None else percent(high)}
+                 "active": percent(one.active), **gain.bar(percent)}
             )  # fmt: skip
     figure = gain_over_active_rows(
         points,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from catviz.figures.accuracy import accuracy_over_alpha
 from catviz.figures.figure import Figure
 from catviz.results.estimates import Cell, cells, gaps, references
-from catviz.results.names import DATA, file_name
+from catviz.results.names import file_name
 from catviz.results.part import Part, with_origin
 from catviz.results.reading import SPLITS, Result, Results, Split
 from catviz.results.selection import is_paper_form, usual
@@ -19,13 +19,11 @@ def over_alpha(results: Results) -> Part:
     """CAT in the paper's form at each alpha that was run, plain training in front."""
     figures: dict[str, Figure] = {}
     chosen = usual(results).where(lambda r: r.run.method == "plain" or is_paper_form(r.run))
-    for setting in chosen.settings:
-        for data in DATA:
-            those = [r for r in chosen if r.setting == setting and r.run.data == data]
-            found = cells(those)
-            if sum(cell.method == "cat" for cell in found) > 1:
-                title = f"{setting}, {data}: accuracy over alpha"
-                figures[file_name("alpha", setting, data)] = _figure(those, found, title)
+    for setting, data, those in chosen.by_place():
+        found = cells(those)
+        if sum(cell.method == "cat" for cell in found) > 1:
+            title = f"{setting}, {data}: accuracy over alpha"
+            figures[file_name("alpha", setting, data)] = _figure(those, found, title)
     return Part(
         title="Accuracy over alpha",
         text=(

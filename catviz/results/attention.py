@@ -11,7 +11,7 @@ from catviz.figures.density import attention_density
 from catviz.figures.figure import Figure
 from catviz.figures.maps import attention_map
 from catviz.maps import MeanMap
-from catviz.results.names import DATA, file_name, run_label
+from catviz.results.names import file_name, run_label
 from catviz.results.part import Part, with_origin
 from catviz.results.reading import Result, Results
 from catviz.results.selection import compared, is_ours, is_paper_form, usual
@@ -66,20 +66,17 @@ def maps(results: Results) -> Part:
 def _by_place(results: Results, kept: str, word: str) -> list[tuple[str, str, list[Result]]]:
     """(file name, title, runs of the first seed that kept it) of each setting and data set."""
     found = []
-    for setting in results.settings:
-        for data in DATA:
-            here = [
-                r
-                for r in results
-                if r.setting == setting and r.run.data == data and r.measured(kept)
-                if r.run.method == "plain" or is_paper_form(r.run) or is_ours(r.run)
-            ]
-            seeds = [result.run.seed for result in here]
-            those = [result for result in here if result.run.seed == min(seeds)]
-            if any(result.run.method == "cat" for result in those):
-                those.sort(key=lambda result: result.run.options.get("alpha", 0.0))
-                title = f"{setting}, {data}"
-                found.append((file_name(word, setting, data), title, those))
+    chosen = results.where(
+        lambda r: (
+            r.measured(kept) and (r.run.method == "plain" or is_paper_form(r.run) or is_ours(r.run))
+        )
+    )
+    for setting, data, here in chosen.by_place():
+        first = min(result.run.seed for result in here)
+        those = [result for result in here if result.run.seed == first]
+        if any(result.run.method == "cat" for result in those):
+            those.sort(key=lambda result: result.run.options.get("alpha", 0.0))
+            found.append((file_name(word, setting, data), f"{setting}, {data}", those))
     return found
 
 

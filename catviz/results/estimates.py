@@ -11,7 +11,7 @@ taken and which are missing; a difference pairs the seeds that both cells have, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,7 +19,7 @@ from cat.evaluate import seed_interval
 from catviz.results.names import method_order, run_label, seeds_label
 from catviz.results.reading import Measure, Result, Results, Split
 
-__all__ = ["Cell", "Estimate", "average", "cells", "difference", "gaps", "references"]
+__all__ = ["Cell", "Estimate", "average", "cells", "difference", "gaps", "percent", "references"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,15 @@ class Estimate:
         if bounds.low is None or bounds.high is None:
             return self.over_texts
         return max(bounds.low, self.within[0]), min(bounds.high, self.within[1])
+
+    def bar(self, shown: Callable[[float], float]) -> dict[str, float | None]:
+        """``value``, ``low`` and ``high`` for a figure; no ends where there is no interval."""
+        low, high = self.interval or (None, None)
+        return {
+            "value": shown(self.mean),
+            "low": None if low is None else shown(low),
+            "high": None if high is None else shown(high),
+        }
 
     @property
     def is_over_texts(self) -> bool:
@@ -196,6 +205,15 @@ def average(estimates: Sequence[Estimate]) -> Estimate | None:
         else None
     )
     return Estimate(means, wanted, texts)
+
+
+def percent(share: float) -> float:
+    """A share as a percentage, without the dust of binary fractions.
+
+    >>> percent(0.57)
+    57.0
+    """
+    return round(100 * share, 6)
 
 
 def references(results: Results | Iterable[Result]) -> dict[str, dict[Split, dict[Measure, float]]]:

@@ -6,29 +6,25 @@ from collections.abc import Sequence
 
 from catviz.figures.dot_rows import dot_rows
 from catviz.figures.figure import Figure
-from catviz.results.estimates import Cell, cells, references
-from catviz.results.names import DATA, family, file_name
+from catviz.results.estimates import Cell, cells, percent, references
+from catviz.results.names import family, file_name
 from catviz.results.part import Part, with_origin
 from catviz.results.reading import SPLITS, Measure, Result, Results, Split
 from catviz.results.selection import compared
 
-__all__ = ["all_methods", "percent"]
+__all__ = ["all_methods"]
 
 
 def all_methods(results: Results) -> Part:
     """Every method as a row: accuracy, and the error where the answers are numbers."""
     chosen = compared(results)
     figures: dict[str, Figure] = {}
-    for setting in chosen.settings:
-        for data in DATA:
-            those = [r for r in chosen if r.setting == setting and r.run.data == data]
-            if not those:
-                continue
-            name = file_name("methods", setting, data)
-            figures[name] = _figure(those, "accuracy", f"{setting}, {data}: accuracy")
-            if any(r.score("mean_absolute_error", "ood") is not None for r in those):
-                title = f"{setting}, {data}: mean absolute error (lower is better)"
-                figures[f"{name}_error"] = _figure(those, "mean_absolute_error", title)
+    for setting, data, those in chosen.by_place():
+        name = file_name("methods", setting, data)
+        figures[name] = _figure(those, "accuracy", f"{setting}, {data}: accuracy")
+        if any(r.score("mean_absolute_error", "ood") is not None for r in those):
+            title = f"{setting}, {data}: mean absolute error (lower is better)"
+            figures[f"{name}_error"] = _figure(those, "mean_absolute_error", title)
     return Part(
         title="All methods",
         text=(
@@ -70,13 +66,10 @@ def _dot(cell: Cell, measure: Measure, split: Split) -> dict[str, object] | None
     estimate = cell.estimate(measure, split)
     if estimate is None:
         return None
-    low, high = estimate.interval or (None, None)
     return {
         "row": cell.label,
         "panel": split.upper(),
-        "value": _shown(estimate.mean, measure),
-        "low": None if low is None else _shown(low, measure),
-        "high": None if high is None else _shown(high, measure),
+        **estimate.bar(lambda value: _shown(value, measure)),
         "by_seed": [_shown(value, measure) for value in estimate.by_seed.values()],
         "family": family(cell.method),
         "note": estimate.note,
@@ -85,12 +78,3 @@ def _dot(cell: Cell, measure: Measure, split: Split) -> dict[str, object] | None
 
 def _shown(value: float, measure: Measure) -> float:
     return percent(value) if measure == "accuracy" else value
-
-
-def percent(share: float) -> float:
-    """A share as a percentage, without the dust of binary fractions.
-
-    >>> percent(0.57)
-    57.0
-    """
-    return round(100 * share, 6)

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from cat.experiments.sweeps import larger_alpha
 from catviz.figures.dot_rows import dot_rows
 from catviz.figures.figure import Figure
-from catviz.results.estimates import Cell, Estimate, cells, difference
-from catviz.results.methods import percent
-from catviz.results.names import DATA, file_name
+from catviz.results.estimates import Cell, Estimate, cells, difference, percent
+from catviz.results.names import file_name
 from catviz.results.part import Part, with_origin
 from catviz.results.reading import SPLITS, Result, Results
 from catviz.results.selection import is_paper_form, usual
@@ -62,25 +61,20 @@ def ablation(results: Results) -> Part:
 def _figures(results: Results, *, only_gamma: bool) -> dict[str, Figure]:
     figures: dict[str, Figure] = {}
     word = "gamma" if only_gamma else "options"
-    for setting in results.settings:
-        for data in DATA:
-            pairs = [
-                (cell, base)
-                for cell, base in _pairs(_cat(results, setting, data))
-                if (set(cell.first.run.options) == {"alpha", "gamma"}) == only_gamma
-            ]
-            if pairs:
-                title = f"{setting}, {data}: CAT's {word} against the paper's form"
-                figures[file_name(word, setting, data)] = _figure(pairs, title)
+    for setting, data, here in _cat(results).by_place():
+        pairs = [
+            (cell, base)
+            for cell, base in _pairs(cells(here))
+            if (set(cell.first.run.options) == {"alpha", "gamma"}) == only_gamma
+        ]
+        if pairs:
+            title = f"{setting}, {data}: CAT's {word} against the paper's form"
+            figures[file_name(word, setting, data)] = _figure(pairs, title)
     return figures
 
 
-def _cat(results: Results, setting: str, data: str) -> list[Cell]:
-    return cells(
-        r
-        for r in usual(results)
-        if r.run.method == "cat" and r.setting == setting and r.run.data == data
-    )
+def _cat(results: Results) -> Results:
+    return usual(results).where(lambda r: r.run.method == "cat")
 
 
 def _pairs(found: Sequence[Cell]) -> list[_Pair]:
@@ -95,11 +89,10 @@ def _pairs(found: Sequence[Cell]) -> list[_Pair]:
 
 def _without_base(results: Results) -> list[Cell]:
     alone = []
-    for setting in results.settings:
-        for data in DATA:
-            found = _cat(results, setting, data)
-            paired = {id(cell) for cell, _ in _pairs(found)}
-            alone += [c for c in found if not is_paper_form(c.first.run) and id(c) not in paired]
+    for _, _, here in _cat(results).by_place():
+        found = cells(here)
+        paired = {id(cell) for cell, _ in _pairs(found)}
+        alone += [c for c in found if not is_paper_form(c.first.run) and id(c) not in paired]
     return alone
 
 
@@ -114,12 +107,9 @@ def _figure(pairs: Sequence[_Pair], title: str) -> Figure:
             gain = difference(cell, base, "accuracy", split)
             if gain is None:
                 continue
-            low, high = gain.interval or (None, None)
             records.append(
                 {"row": cell.label.removeprefix("CAT, "), "panel": split.upper(),
-                 "value": percent(gain.mean),
-                 "low": None if low is None else percent(low),
-                 "high": None if high is None else percent(high),
+                 **gain.bar(percent),
                  "by_seed": [percent(value) for value in gain.by_seed.values()],
                  "note": _note(cell, base, gain)}
             )  # fmt: skip

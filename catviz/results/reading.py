@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from cat.experiments import Run
+from cat.experiments import DATA, Run
 from cat.experiments.store import ResultStore
 from catviz.results.names import setting_of
 
@@ -84,6 +84,14 @@ class Results:
     def settings(self) -> list[str]:
         """The names of the settings, sorted."""
         return sorted({result.setting for result in self})
+
+    def by_place(self) -> Iterator[tuple[str, str, list[Result]]]:
+        """(setting, data, its results) of each pair that has some, in the order of a table."""
+        for setting in self.settings:
+            for data in DATA:
+                here = [r for r in self if r.setting == setting and r.run.data == data]
+                if here:
+                    yield setting, data, here
 
 
 def read_results(folder: str | Path) -> Results:

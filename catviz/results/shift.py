@@ -9,8 +9,7 @@ from catviz.figures.figure import Figure, Record
 from catviz.figures.shift import attention_against_effect
 from catviz.report import Cell as Text
 from catviz.report import Table
-from catviz.results.estimates import Estimate, cells
-from catviz.results.methods import percent
+from catviz.results.estimates import Estimate, cells, percent
 from catviz.results.names import DATA, file_name, method_label, method_order
 from catviz.results.part import Part, Tabled, origin, with_origin
 from catviz.results.reading import Result, Results
@@ -40,12 +39,10 @@ def shift(results: Results) -> Part:
         ]
         if those:
             figures[file_name("shift", setting)] = _figure(those, setting)
-        for data in DATA:
-            here = [r for r in chosen if r.setting == setting and r.run.data == data]
-            if here:
-                row, found = _correlations(f"{setting}, {data}", here)
-                rows.append(row)
-                records += found
+    for setting, data, here in chosen.by_place():
+        row, found = _correlations(f"{setting}, {data}", here)
+        rows.append(row)
+        records += found
     tables = {}
     if rows:
         caption = (

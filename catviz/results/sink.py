@@ -10,7 +10,7 @@ from catviz.figures.figure import Record
 from catviz.report import Cell as Text
 from catviz.report import Table
 from catviz.results.estimates import Cell, Estimate, cells
-from catviz.results.names import DATA, ours_said
+from catviz.results.names import ours_said
 from catviz.results.part import Part, Tabled, origin
 from catviz.results.reading import Result, Results
 from catviz.results.selection import compared, is_ours, is_paper_form
@@ -23,16 +23,14 @@ def sink(results: Results) -> Part:
     chosen = compared(results).where(lambda r: _is_shown(r) and _ratio(r) is not None)
     groups: dict[str, list[list[str | Text]]] = {}
     records: list[Record] = []
-    for setting in chosen.settings:
-        for data in DATA:
-            found = cells(r for r in chosen if r.setting == setting and r.run.data == data)
-            if found:
-                groups[f"{setting}, {data}"] = [_row(cell) for cell in found]
-                records += [
-                    {"setting": setting, "data": data, "method": cell.label, **record}
-                    for cell in found
-                    for record in _records(cell)
-                ]
+    for setting, data, here in chosen.by_place():
+        found = cells(here)
+        groups[f"{setting}, {data}"] = [_row(cell) for cell in found]
+        records += [
+            {"setting": setting, "data": data, "method": cell.label, **record}
+            for cell in found
+            for record in _records(cell)
+        ]
     tables = {}
     if groups:
         caption = (

@@ -10,7 +10,15 @@ from catviz.figures.figure import Figure, Record
 from catviz.paper_numbers import TABLE_1, PaperScore
 from catviz.report import Cell as Text
 from catviz.report import Table
-from catviz.results.estimates import Cell, Estimate, average, cells, difference, references
+from catviz.results.estimates import (
+    Cell,
+    Estimate,
+    average,
+    cells,
+    difference,
+    percent,
+    references,
+)
 from catviz.results.names import DATA, ours_said
 from catviz.results.part import Part, Tabled, origin, with_origin
 from catviz.results.reading import SPLITS, Measure, Result, Results
@@ -97,7 +105,7 @@ def table1(results: Results) -> Part:
 
 
 def _table(data: str, results: Sequence[Result], unit: _Unit) -> Tabled:
-    percent = unit is _PERCENT
+    in_percent = unit is _PERCENT
     groups: dict[str, list[list[str | Text]]] = {}
     records: list[Record] = []
     for setting in sorted({result.setting for result in results}):
@@ -115,12 +123,12 @@ def _table(data: str, results: Sequence[Result], unit: _Unit) -> Tabled:
         for name, (iid, ood) in shown.items()
         if iid is not None and ood is not None
     ]
-    if percent:
+    if in_percent:
         groups |= _paper_groups(data)
         records += _paper_records(data)
-    what = "accuracy in percent" if percent else "mean absolute error, lower is better"
+    what = "accuracy in percent" if in_percent else "mean absolute error, lower is better"
     caption = f"{data}: {what}, mean over seeds. {origin(results)}"
-    header = _HEADER if percent else _ERROR_HEADER
+    header = _HEADER if in_percent else _ERROR_HEADER
     return Tabled(Table(caption, header, {k: v for k, v in groups.items() if v}), records)
 
 
@@ -185,19 +193,19 @@ def _paper(data: str) -> dict[str, dict[str, PaperScore]]:
 
 
 def _paper_groups(data: str) -> dict[str, list[list[str | Text]]]:
-    def percent(share: float, sign: str = "") -> str:
+    def said(share: float, sign: str = "") -> str:
         return f"{100 * share:{sign}.2f}"
 
     return {
         f"Paper: {name}": [
-            ["plain", "1", percent(iid.plain), "", percent(ood.plain), ""],
+            ["plain", "1", said(iid.plain), "", said(ood.plain), ""],
             [
                 "CAT",
                 "1",
-                percent(iid.cat),
-                percent(iid.cat - iid.plain, "+"),
-                percent(ood.cat),
-                percent(ood.cat - ood.plain, "+"),
+                said(iid.cat),
+                said(iid.cat - iid.plain, "+"),
+                said(ood.cat),
+                said(ood.cat - ood.plain, "+"),
             ],
         ]
         for name, by_split in _paper(data).items()
@@ -231,16 +239,15 @@ _MEAN = "mean of S, M, L"
 def _gains(results: Results, split: str = "ood") -> _Gains:
     """What each CAT variant has more than plain training."""
     rows: dict[str, dict[str, Estimate]] = {}
-    for setting in results.settings:
-        pairs = []
-        for data in DATA:
-            found = cells(r for r in results if r.setting == setting and r.run.data == data)
-            if found and found[0].method == "plain":
-                pairs += [(cell, found[0]) for cell in found if cell.method == "cat"]
-        for cell, base in sorted(pairs, key=lambda pair: pair[0].place):
-            gain = difference(cell, base, "accuracy", "ood" if split == "ood" else "iid")
-            if gain is not None:
-                rows.setdefault(f"{setting}: {cell.label}", {})[cell.data] = gain
+    pairs = []
+    for setting, _, here in results.by_place():
+        found = cells(here)
+        if found[0].method == "plain":
+            pairs += [(setting, cell, found[0]) for cell in found if cell.method == "cat"]
+    for setting, cell, base in sorted(pairs, key=lambda pair: (pair[0], pair[1].place)):
+        gain = difference(cell, base, "accuracy", "ood" if split == "ood" else "iid")
+        if gain is not None:
+            rows.setdefault(f"{setting}: {cell.label}", {})[cell.data] = gain
     for by_data in rows.values():
         if all(data in by_data for data in _AVERAGED):
             mean = average([by_data[data] for data in _AVERAGED])
@@ -309,12 +316,9 @@ def _gain_figure(results: Results) -> Figure:
             if data not in by_data:
                 continue
             estimate = by_data[data]
-            low, high = estimate.interval or (None, None)
             records.append(
-                {"row": row, "panel": data, "value": 100 * estimate.mean, "family": "made here",
-                 "low": None if low is None else 100 * low,
-                 "high": None if high is None else 100 * high,
-                 "by_seed": [100 * value for value in estimate.by_seed.values()],
+                {"row": row, "panel": data, "family": "made here", **estimate.bar(percent),
+                 "by_seed": [percent(value) for value in estimate.by_seed.values()],
                  "note": estimate.note}
             )  # fmt: skip
     records += [

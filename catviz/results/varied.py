@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from cat.experiments import TRAINING_TEXTS
 from catviz.figures.figure import Figure
 from catviz.figures.method_lines import method_lines
-from catviz.results.estimates import cells, gaps, references
-from catviz.results.methods import percent
-from catviz.results.names import DATA, data_label, file_name
+from catviz.results.estimates import cells, gaps, percent, references
+from catviz.results.names import data_label, file_name
 from catviz.results.part import Part, with_origin
 from catviz.results.reading import SPLITS, Result, Results
 from catviz.results.selection import compared, is_paper_form
@@ -47,15 +46,12 @@ def over_size(results: Results) -> Part:
 def over_strength(results: Results) -> Part:
     """Every method that was run at several strengths."""
     figures: dict[str, Figure] = {}
-    for setting in results.settings:
-        for data in DATA:
-            here = [r for r in results if r.setting == setting and r.run.data == data]
-            those = _varied(here, _strength)
-            if those:
-                figures[file_name("strength", setting, data)] = _figure(
-                    those, _strength, "spurious strength",
-                    f"{setting}, {data}: accuracy over the spurious strength",
-                )  # fmt: skip
+    for setting, data, here in results.by_place():
+        those = _varied(here, _strength)
+        if those:
+            title = f"{setting}, {data}: accuracy over the spurious strength"
+            figure = _figure(those, _strength, "spurious strength", title)
+            figures[file_name("strength", setting, data)] = figure
     return Part(
         title="Accuracy over the spurious strength",
         text=(
@@ -101,13 +97,9 @@ def _figure(
             for split in SPLITS:
                 estimate = cell.estimate("accuracy", split)
                 assert estimate is not None, "every usable line has an accuracy"
-                low, high = estimate.interval or (None, None)
                 points.append(
-                    {"line": cell.label, "panel": split.upper(), "x": shown,
-                     "value": percent(estimate.mean),
-                     "low": None if low is None else percent(low),
-                     "high": None if high is None else percent(high)}
-                )  # fmt: skip
+                    {"line": cell.label, "panel": split.upper(), "x": shown} | estimate.bar(percent)
+                )
         rules += [
             {"line": rule, "panel": split.upper(), "x": shown, "value": percent(score["accuracy"])}
             for rule, by_split in references(here).items()

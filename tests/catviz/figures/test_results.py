@@ -84,7 +84,7 @@ def alphas(lines: int = 4) -> Figure:
     """Most of the grid makes no row active."""
     return gain_over_active_rows(
         [
-            {"line": f"STG_{at}", "panel": panel, "alpha": alpha, "active": active, "gain": gain,
+            {"line": f"STG_{at}", "panel": panel, "alpha": alpha, "active": active, "value": gain,
              "low": gain - 2, "high": gain + 3}
             for panel, top in (("IID", -3.0), ("OOD", 20.0)) for at in range(lines)
             for alpha in reversed(GRID)
@@ -177,7 +177,7 @@ def test_an_alpha_stands_nearest_to_its_mark_and_covers_none() -> None:
 def test_alphas_too_near_to_others_are_left_out_and_kept_in_the_data() -> None:
     crowd = [
         {"line": f"line {at}", "panel": "OOD", "alpha": 1.0 + at, "active": 50 + at / 10,
-         "gain": 0.02 * at, "low": -5, "high": 5}
+         "value": 0.02 * at, "low": -5, "high": 5}
         for at in range(40)
     ]  # fmt: skip
     figure = gain_over_active_rows(crowd)
@@ -198,7 +198,7 @@ def test_lines_go_through_the_alphas_in_rising_order() -> None:
         assert (np.diff(shares) >= 0).all()
 
 
-ALPHA = {"line": "a", "panel": "b", "alpha": 1.0, "active": 50, "gain": 1}
+ALPHA = {"line": "a", "panel": "b", "alpha": 1.0, "active": 50, "value": 1}
 
 
 @pytest.mark.parametrize(
@@ -228,9 +228,9 @@ ALPHA = {"line": "a", "panel": "b", "alpha": 1.0, "active": 50, "gain": 1}
         (lambda: gain_over_active_rows([ALPHA] * 2), "two points of 'a' in 'b' at alpha 1"),
         (lambda: gain_over_active_rows([ALPHA | {"alpha": 0}]), "alpha above 0, got 0"),
         (lambda: gain_over_active_rows([ALPHA | {"active": 101}]), "from 0 to 100%, got 101"),
-        (lambda: gain_over_active_rows([ALPHA | {"gain": "nan"}]), "gain: expected a finite"),
+        (lambda: gain_over_active_rows([ALPHA | {"value": "nan"}]), "value: expected a finite"),
         (lambda: gain_over_active_rows([ALPHA | {"low": 0}]), "both low and high, or neither"),
-        (lambda: gain_over_active_rows([ALPHA | {"low": 2, "high": 3}]), "low <= gain <= high"),
+        (lambda: gain_over_active_rows([ALPHA | {"low": 2, "high": 3}]), "low <= value <= high"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(build: Callable[[], Figure], message: str) -> None:
