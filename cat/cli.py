@@ -1,4 +1,4 @@
-"""``cat-tune``: data, train, eval, sweep, model."""
+"""``cat-tune``: data, annotate, train, eval, sweep, model."""
 
 from __future__ import annotations
 
@@ -28,20 +28,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cat-tune",
-        description="Causal Attention Tuning: data, training, evaluation, sweeps.",
+        description="Causal Attention Tuning: data, annotation, training, evaluation, sweeps.",
     )
-    commands = parser.add_subparsers(required=True, metavar="data | train | eval | sweep | model")
+    commands = parser.add_subparsers(
+        required=True, metavar="data | annotate | train | eval | sweep | model"
+    )
     _add_data(commands)
     commands.add_parser("train", help="fine-tune a model; cat-tune train --help", add_help=False)
     _add_eval(commands)
     _add_sweep(commands)
+    _add_annotate(commands)
     _add_model(commands)
     return parser
 
 
 def _add_data(commands: Any) -> None:
-    data = commands.add_parser("data", help="make the Spurious Token Game, or check signals")
-    kinds = data.add_subparsers(required=True, metavar="stg-e | stg-h | check")
+    data = commands.add_parser(
+        "data", help="make the Spurious Token Game, read a task, check signals"
+    )
+    kinds = data.add_subparsers(required=True, metavar="stg-e | stg-h | task | check")
 
     for game, n_train, n_test in (("stg-e", 1600, 400), ("stg-h", 3000, 1000)):
         make = kinds.add_parser(game, help=f"write {game.upper().replace('-', '_')}'s data sets")
@@ -69,10 +74,24 @@ def _add_data(commands: Any) -> None:
             )
         make.set_defaults(command=_make_data, game=game)
 
-    check = kinds.add_parser("check", help="align a file's signals with a tokenizer and report")
-    check.add_argument("file", type=Path)
+    from cat.tasks.command import add_task_parser
+
+    add_task_parser(kinds)
+
+    check = kinds.add_parser(
+        "check",
+        help="align signals with a tokenizer and report",
+        description="Align a file's signals with a tokenizer and report what was kept and why not; "
+        "of several files, or of a folder's .jsonl files, one line each.",
+    )
+    check.add_argument("file", type=Path, nargs="+", help="a .jsonl file, or a folder of them")
     check.add_argument("--tokenizer", default="tiny", help="a model's name, folder or hub name")
     check.add_argument("--max-length", type=int, help="tokens kept of a text")
+    check.add_argument(
+        "--compare",
+        action="store_true",
+        help="also tell what is lost where the token ids of a phrase are searched instead",
+    )
     check.add_argument("--json", action="store_true", help="print the report as JSON")
     check.set_defaults(command=_check_data)
 
@@ -98,17 +117,34 @@ def _make_data(options: argparse.Namespace) -> int:
 
 
 def _check_data(options: argparse.Namespace) -> int:
-    from cat.alignment import align_all
-    from cat.models import load_tokenizer
-    from cat.signals import read_examples
+    from tqdm.auto import tqdm
 
-    _, report = align_all(
-        read_examples(options.file),
-        load_tokenizer(options.tokenizer),
-        max_length=options.max_length,
-    )
-    print(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) if options.json else report)
+    from cat.models import load_tokenizer
+    from cat.signal_files import files_in, legend, read_row, table
+
+    files = files_in(options.file)
+    tokenizer = load_tokenizer(options.tokenizer)
+    settings = {"max_length": options.max_length, "compare": options.compare}
+    if files == options.file and len(files) == 1 and not options.compare:
+        report = read_row(files[0], tokenizer, **settings).report
+        print(_as_json(report.to_dict()) if options.json else report)
+        return 0
+    rows, broken = [], []
+    for file in tqdm(files, unit="file", leave=False, disable=None):
+        try:
+            rows.append(read_row(file, tokenizer, **settings))
+        except ValueError as error:  # told below: one broken file does not hide the others
+            broken.append(str(error))
+    if rows:
+        listed = [row.to_dict() for row in rows]
+        print(_as_json(listed) if options.json else f"{table(rows)}\n\n{legend(rows)}")
+    if broken:
+        raise ValueError("\nerror: ".join(broken))
     return 0
+
+
+def _as_json(data: Any) -> str:
+    return json.dumps(data, indent=1, ensure_ascii=False)
 
 
 def _add_eval(commands: Any) -> None:
@@ -116,6 +152,7 @@ def _add_eval(commands: Any) -> None:
     evaluate.add_argument("--model", required=True, help="a name, a folder or a hub name")
     evaluate.add_argument("--data", default="stg-e", help="stg-e, stg-h, or a folder of .jsonl")
     evaluate.add_argument("--train-split", default="", help="the references' training texts")
+    evaluate.add_argument("--task", help="score the answers as this task's: MAWPS, ARC-E, ...")
     evaluate.add_argument("--batch-size", type=int, default=64)
     evaluate.add_argument("--max-new-tokens", type=int, help="the paper: 512")
     evaluate.add_argument("--device", default="auto")
@@ -127,8 +164,12 @@ def _evaluate(options: argparse.Namespace) -> int:
     from cat.data import load_data
     from cat.evaluate import evaluate_answers, references
     from cat.models import load_model, place
+    from cat.scoring import EXACT
+    from cat.tasks import task_named
     from cat.train import score_line
 
+    task = task_named(options.task) if options.task else None
+    scoring = task.scoring if task else EXACT
     placement = place(options.device)
     print(f"{options.model} on {placement}", file=sys.stderr)
     data = load_data(options.data, options.train_split)
@@ -142,10 +183,12 @@ def _evaluate(options: argparse.Namespace) -> int:
             tokenizer,
             examples,
             batch_size=options.batch_size,
-            max_new_tokens=options.max_new_tokens,
+            max_new_tokens=options.max_new_tokens or (task.max_new_tokens if task else None),
+            scoring=scoring,
             progress=name,
         )
-        found[name] = {options.model: scored, **references(data["train"], examples)}
+        rules = references(data["train"], examples, scoring=scoring)
+        found[name] = {options.model: scored, **rules}
     if options.json:
         scores = {n: {who: e.to_dict() for who, e in rows.items()} for n, rows in found.items()}
         print(json.dumps(scores, indent=1, ensure_ascii=False))
@@ -174,7 +217,14 @@ def _add_sweep(commands: Any) -> None:
     sweep.add_argument("--seeds", type=parse_seeds, default="5", help="how many, or 0,3,4")
     sweep.add_argument("--results", type=Path, default=Path("results"), help="folder of the store")
     sweep.add_argument("--methods", nargs="+", help="only these of the sweep's methods")
-    sweep.add_argument("--data", nargs="+", help="only these: STG_S STG_M STG_L STG_H")
+    sweep.add_argument(
+        "--data",
+        nargs="+",
+        help="only these: STG_S STG_M STG_L STG_H, or tasks: MAWPS MAWPS~ANNOTATOR GSM8K:SVAMP",
+    )
+    sweep.add_argument(
+        "--tasks", type=Path, help="folder with the tasks' data; else $CAT_TUNE_TASKS"
+    )
     for kind, meaning in (("full", "tune all weights"), ("lora", "tune a LoRA adapter")):
         sweep.add_argument(
             f"--{kind}", dest="tuning", action="append_const", const=kind, help=meaning
@@ -196,6 +246,26 @@ def _sweep(options: argparse.Namespace) -> int:
     from cat.experiments.command import carry_out_sweep
 
     return carry_out_sweep(options)
+
+
+def _add_annotate(commands: Any) -> None:
+    from cat.annotate.command import add_arguments
+
+    parser = commands.add_parser(
+        "annotate",
+        help="causal signals from an assistant LLM",
+        description="Ask an assistant LLM, at any OpenAI-compatible endpoint, what the answers of "
+        "texts are determined by; check what it says against the texts. What was answered is kept: "
+        "the same command goes on after it was stopped.",
+    )
+    add_arguments(parser)
+    parser.set_defaults(command=_annotate)
+
+
+def _annotate(options: argparse.Namespace) -> int:
+    from cat.annotate.command import carry_out_annotation
+
+    return carry_out_annotation(options)
 
 
 def _add_model(commands: Any) -> None:

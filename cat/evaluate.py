@@ -1,8 +1,9 @@
 """Greedy answers, and how good they are: beside what rules that learn nothing would score.
 
 Accuracy is exact match of the whole greedy answer (numbers compare as numbers: "32" equals 32),
-with a 95% interval. On STG_E "always Low Risk" is right in two thirds of the texts, so a bare
-accuracy says little: :func:`references` gives what needs no model at all.
+with a 95% interval; other tasks bring a :class:`~cat.scoring.Scoring` of their own. On STG_E
+"always Low Risk" is right in two thirds of the texts, so a bare accuracy says little:
+:func:`references` gives what needs no model at all.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from cat.modes import evaluating
 from cat.scm import CausalModel
+from cat.scoring import CHOICE, EXACT, Scoring, plain_number, same_answer
 from cat.signals import Example, Span
 from cat.stg import GAMES, read_factors
 
@@ -26,10 +28,12 @@ __all__ = [
     "evaluate_answers",
     "greedy_answers",
     "references",
+    "same_answer",
     "seed_interval",
     "wilson_interval",
 ]
 
+NO_ANSWER = "none that can be read"
 RARE_LABEL = 0.01  # below this share a label (STG_E's one "Middle Risk") gets no equal say
 
 
@@ -45,6 +49,10 @@ class Interval:
 class Evaluation:
     """Answers beside the right ones.
 
+    Attributes:
+        scoring: which of them are right. With another than the usual one there is no error, and
+            :meth:`to_dict` also tells which texts were answered rightly, for pairing.
+
     >>> evaluation = Evaluation(("Low Risk", "32"), ("High Risk", "32.0"))
     >>> evaluation.accuracy
     0.5
@@ -52,6 +60,7 @@ class Evaluation:
 
     answers: tuple[str, ...]
     targets: tuple[str, ...]
+    scoring: Scoring = EXACT
 
     def __post_init__(self) -> None:
         if not self.targets or len(self.answers) != len(self.targets):
@@ -62,7 +71,7 @@ class Evaluation:
 
     @cached_property
     def correct(self) -> tuple[bool, ...]:
-        return tuple(map(same_answer, self.answers, self.targets))
+        return tuple(map(self.scoring.same, self.answers, self.targets))
 
     @property
     def accuracy(self) -> float:
@@ -76,29 +85,41 @@ class Evaluation:
     @property
     def balanced_accuracy(self) -> float | None:
         """Mean recall over the labels of at least 1% of the texts; None for numeric answers."""
-        if self.mean_absolute_error is not None:
+        if self.mean_absolute_error is not None or self.scoring not in (EXACT, CHOICE):
             return None
-        counts = Counter(self.targets)
-        right = Counter(t for t, ok in zip(self.targets, self.correct, strict=True) if ok)
+        labels = [self.scoring.read(t) for t in self.targets]
+        counts = Counter(labels)
+        right = Counter(label for label, ok in zip(labels, self.correct, strict=True) if ok)
         common = [t for t, n in counts.items() if n / len(self.targets) >= RARE_LABEL]
         return sum(right[t] / counts[t] for t in common) / len(common) if common else None
 
     @property
     def mean_absolute_error(self) -> float | None:
-        """Over the answers that are numbers, NaN if none is; None unless every target is one."""
-        wanted = [_number(target) for target in self.targets]
+        """Over the answers that are numbers, NaN if none is; None unless every target is one.
+
+        None for word problems too: their answers have no common range, so that one absurd answer
+        would be the whole mean.
+        """
+        if self.scoring != EXACT:
+            return None
+        wanted = [plain_number(target) for target in self.targets]
         if any(number is None for number in wanted):
             return None
-        pairs = [(_number(a), w) for a, w in zip(self.answers, wanted, strict=True)]
+        pairs = [(plain_number(a), w) for a, w in zip(self.answers, wanted, strict=True)]
         errors = [abs(a - w) for a, w in pairs if a is not None and w is not None]
         return sum(errors) / len(errors) if errors else math.nan
+
+    @property
+    def unreadable(self) -> int:
+        """Answers in which the scoring finds none of the kind: no number, no letter."""
+        return sum(self.scoring.read(answer) is None for answer in self.answers)
 
     @property
     def not_a_number(self) -> int:
         """Answers that are no number where one was due."""
         if self.mean_absolute_error is None:
             return 0
-        return sum(_number(answer) is None for answer in self.answers)
+        return sum(plain_number(answer) is None for answer in self.answers)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: the scores, and how often each answer was given."""
@@ -107,7 +128,7 @@ class Evaluation:
             "texts": len(self.targets),
             "accuracy": self.accuracy,
             "interval": [interval.low, interval.high],
-            "answers": dict(Counter(self.answers).most_common(10)),
+            "answers": dict(Counter(map(self._shown, self.answers)).most_common(10)),
         }
         if self.balanced_accuracy is not None:
             scores["balanced_accuracy"] = self.balanced_accuracy
@@ -115,7 +136,18 @@ class Evaluation:
         if error is not None:  # JSON knows no NaN, which the error of no answer at all is
             scores["mean_absolute_error"] = None if math.isnan(error) else error
             scores["not_a_number"] = self.not_a_number
+        if self.scoring != EXACT:
+            scores["scoring"] = self.scoring.name
+            scores["unreadable"] = self.unreadable
+            scores["right"] = "".join("01"[right] for right in self.correct)
         return scores
+
+    def _shown(self, answer: str) -> str:
+        """An answer as it is counted: a scoring of a task reads it out of what was said."""
+        if self.scoring == EXACT:
+            return answer
+        read = self.scoring.read(answer)
+        return NO_ANSWER if read is None else read
 
 
 def evaluate_answers(
@@ -125,6 +157,7 @@ def evaluate_answers(
     *,
     batch_size: int = 64,
     max_new_tokens: int | None = None,
+    scoring: Scoring = EXACT,
     progress: str | None = None,
 ) -> Evaluation:
     """Ask a model every example's prompt, greedily, and keep its answers.
@@ -132,6 +165,7 @@ def evaluate_answers(
     Args:
         max_new_tokens: None for one more than the longest right answer has: an answer that goes
             on beyond that is wrong however it ends. The paper uses 512.
+        scoring: which answers are right.
         progress: show a progress bar of this name.
     """
     if not examples:
@@ -144,7 +178,7 @@ def evaluate_answers(
         max_new_tokens=max_new_tokens or _longest_answer(tokenizer, examples) + 1,
         progress=progress,
     )
-    return Evaluation(tuple(answers), tuple(example.answer for example in examples))
+    return Evaluation(tuple(answers), tuple(example.answer for example in examples), scoring)
 
 
 def greedy_answers(
@@ -192,15 +226,9 @@ def greedy_answers(
     return [answer.strip() for answer in answers]
 
 
-def same_answer(answer: str, target: str) -> bool:
-    """Equal as texts, or as numbers where both are."""
-    if answer.strip() == target.strip():
-        return True
-    number = _number(answer)
-    return number is not None and number == _number(target)
-
-
-def references(train: Sequence[Example], test: Sequence[Example]) -> dict[str, Evaluation]:
+def references(
+    train: Sequence[Example], test: Sequence[Example], *, scoring: Scoring = EXACT
+) -> dict[str, Evaluation]:
     """What rules that learn nothing (or next to nothing) answer to the test texts.
 
     For every task: the constant answer that is most frequent in training. For STG_E also: the
@@ -208,11 +236,16 @@ def references(train: Sequence[Example], test: Sequence[Example]) -> dict[str, E
     table of the causal triples seen in training, the constant for the others. For STG_H also: the
     best linear function of the spurious values; and how far a text tells its answer, which comes
     from values with more decimals: the game's rule on the causal values as written, and on the
-    middle of their whole parts (38.5 for "38.1%"), which is all that ``tiny`` reads.
+    middle of their whole parts (38.5 for "38.1%"), which is all that ``tiny`` reads. The tasks have
+    more rules of their own: :func:`cat.tasks.task_references`.
+
+    Args:
+        scoring: which answers are right, and which are one and the same.
     """
     targets = tuple(example.answer for example in test)
-    constant = Counter(example.answer for example in train).most_common(1)[0][0]
-    found = {f"always {constant}": Evaluation((constant,) * len(test), targets)}
+    given = (example.answer for example in train)
+    constant = Counter(scoring.read(answer) or answer for answer in given).most_common(1)[0][0]
+    found = {f"always {constant}": Evaluation((constant,) * len(test), targets, scoring)}
     game = _game(*train, *test)
     if game == "STG_E":
         table = {_causal_triple(example): example.answer for example in train}
@@ -254,14 +287,6 @@ def seed_interval(values: Sequence[float]) -> Interval:
     variance = sum((value - mean) ** 2 for value in values) / (n - 1)
     half = float(t.ppf(0.975, n - 1)) * math.sqrt(variance / n)
     return Interval(mean - half, mean + half)
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _longest_answer(tokenizer: Any, examples: Sequence[Example]) -> int:

@@ -8,6 +8,7 @@ whatever tokenises it later sees one text; phrases and roles are places in that 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,11 @@ __all__ = [
     "Signal",
     "Span",
     "find_phrase",
+    "parse_record",
     "parse_signals",
     "read_examples",
     "read_records",
+    "settled_records",
     "write_records",
 ]
 
@@ -36,6 +39,8 @@ class Span(NamedTuple):
 
 
 Place = str | Span
+
+JOURNALLED = ("annotated", "failed")  # the status of a line of annotations
 
 
 @dataclass(frozen=True)
@@ -187,15 +192,27 @@ def read_records(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
             if not line.strip():
                 continue
             where = f"{path}:{number}"
-            try:
-                record = json.loads(line.decode("utf-8"))
-            except UnicodeDecodeError as error:
-                raise _broken_line(where, error.reason, error.start) from error
-            except json.JSONDecodeError as error:
-                raise _broken_line(where, error.msg, error.pos) from error
-            if not isinstance(record, dict):
-                raise ValueError(f"{where}: expected a JSON object, got {type(record).__name__}")
-            yield where, record
+            yield where, parse_record(line, where)
+
+
+def parse_record(line: bytes, where: str) -> dict[str, Any]:
+    """The record of one line.
+
+    >>> parse_record(b'{"input": "Two and two?", "targ', "texts.jsonl:3")
+    Traceback (most recent call last):
+    ...
+    ValueError: texts.jsonl:3: expected one JSON record a line, got a broken one (Unterminated \
+string starting at at column 27); was the file cut off? Mend or remove this line
+    """
+    try:
+        record = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise _broken_line(where, error.reason, error.start) from error
+    except json.JSONDecodeError as error:
+        raise _broken_line(where, error.msg, error.pos) from error
+    if not isinstance(record, dict):
+        raise ValueError(f"{where}: expected a JSON object, got {type(record).__name__}")
+    return record
 
 
 def _broken_line(where: str, reason: str, at: int) -> ValueError:
@@ -206,11 +223,31 @@ def _broken_line(where: str, reason: str, at: int) -> ValueError:
 
 
 def read_examples(path: str | Path) -> list[Example]:
-    """The examples of a JSON-lines file in the authors' format."""
-    examples = [Example.from_record(record, where) for where, record in read_records(path)]
+    """The examples of a JSON-lines file in the authors' format.
+
+    The journal of an annotation is one too: failed lines are left out, of several lines with one
+    key the last counts, and they come in the order of the file that was annotated.
+    """
+    records = list(read_records(path))
+    examples = [Example.from_record(record, where) for where, record in settled_records(records)]
     if not examples:
-        raise ValueError(f"{path}: expected at least one record, got an empty file")
+        raise ValueError(
+            f"{path}: expected at least one record, got "
+            + (f"{len(records)} failed annotations only" if records else "an empty file")
+        )
     return examples
+
+
+def settled_records(records: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    """Those of a journal of annotation that stand, in the order of the file that was annotated; of
+    another file all, as they are."""
+    if not any(record.get("status") in JOURNALLED and "key" in record for _, record in records):
+        return records
+    last: dict[Any, tuple[str, dict[str, Any]]] = {}
+    for where, record in records:
+        if record.get("status") != "failed":
+            last[record.get("key", where)] = where, record
+    return sorted(last.values(), key=lambda one: one[1].get("line", math.inf))
 
 
 def write_records(path: str | Path, records: Iterable[Mapping[str, Any]]) -> Path:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from catviz.figures.heads import head_map
     from catviz.figures.layers import density_over_layers
     from catviz.figures.maps import attention_map
+    from catviz.figures.signals import signal_text
     from catviz.figures.strips import text_strip
     from catviz.figures.thumbnails import head_grid
     from catviz.heads import rank_by_change, rank_by_lift, rank_by_mass
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from catviz.widgets.explorer.explorer import Explorer
     from catviz.widgets.game.builder import GameBuilder
     from catviz.widgets.live.training import LiveTraining
+    from catviz.widgets.review.signal_review import SignalReview
     from catviz.words import Word
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "MeanMap",
     "RoleScores",
     "Section",
+    "SignalReview",
     "SteeredAlpha",
     "Table",
     "TrainedAlpha",
@@ -86,6 +89,7 @@ __all__ = [
     "role_scores",
     "save_all",
     "signal_adjacency",
+    "signal_text",
     "steer",
     "text_strip",
     "training_curves",
@@ -104,6 +108,7 @@ _HOME = {
     "MeanMap": "maps",
     "RoleScores": "scores",
     "Section": "report",
+    "SignalReview": "widgets.review.signal_review",
     "SteeredAlpha": "widgets.alpha.steered",
     "Table": "report",
     "TrainedAlpha": "widgets.alpha.trained",
@@ -130,6 +135,7 @@ _HOME = {
     "role_scores": "density",
     "save_all": "figures.figure",
     "signal_adjacency": "figures.adjacency",
+    "signal_text": "figures.signals",
     "steer": "effects.steering",
     "text_strip": "figures.strips",
     "training_curves": "figures.curves",

@@ -11,7 +11,8 @@ from cat.experiments.run import (
     TRAINING_TEXTS,
     Run,
     carry_out,
+    is_task,
     texts_of,
 )
 
-__all__ = ["DATA", "RESULTS_VERSION", "TRAINING_TEXTS", "Run", "carry_out", "texts_of"]
+__all__ = ["DATA", "RESULTS_VERSION", "TRAINING_TEXTS", "Run", "carry_out", "is_task", "texts_of"]

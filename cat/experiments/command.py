@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -13,6 +14,7 @@ from cat.experiments.run import Run
 from cat.experiments.store import ResultStore
 from cat.experiments.sweeping import pending, sweep
 from cat.experiments.sweeps import declare
+from cat.tasks.files import TASKS_VARIABLE
 
 __all__ = ["carry_out_sweep", "parse_seeds", "parse_setting"]
 
@@ -28,6 +30,8 @@ def carry_out_sweep(options: argparse.Namespace) -> int:
     from cat.train import check_writable
 
     quiet_libraries()
+    if options.tasks is not None:
+        os.environ[TASKS_VARIABLE] = str(options.tasks.resolve())  # the workers' too
     load_tokenizer(options.model)  # an unknown model is told at once, not by every run
     runs = declare(
         options.name,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from cat.experiments.run import TRAINING_TEXTS, Run, carry_out
+from cat.experiments.run import Run, carry_out, training_texts, usual_settings
 from cat.provenance import machine
 
 __all__ = ["Expectation", "expect", "time_few_steps"]
@@ -91,9 +91,10 @@ def time_few_steps(run: Run) -> float:
     to the test texts are all given."""
     from cat.config import CATConfig
 
-    of = {name: run.settings.get(name, getattr(CATConfig, name)) for name in EPOCHS_AND_BATCH}
+    set_to = {**usual_settings(run.data), **run.settings}
+    of = {name: set_to.get(name, getattr(CATConfig, name)) for name in EPOCHS_AND_BATCH}
     epochs, batch = of.values()
-    few = STEPS_TIMED / math.ceil(TRAINING_TEXTS[run.data] / batch)
+    few = STEPS_TIMED / math.ceil(training_texts(run.data) / batch)
     settings = {**run.settings, "num_train_epochs": few}
     ends: list[float] = []
     line = carry_out(

@@ -6,6 +6,8 @@ A :class:`Run` says all that decides a result: model, data, method with its opti
 >>> run = Run("tiny", "STG_S", "cat", {"alpha": 10.0}, seed=0)
 >>> run.key
 'tiny STG_S cat alpha=10 seed=0'
+
+A run may also be on a downstream task, see :mod:`cat.experiments.task_data`.
 """
 
 from __future__ import annotations
@@ -18,7 +20,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cat.data import digest
-from cat.evaluate import references
+from cat.evaluate import Evaluation, references
+from cat.experiments.task_data import (
+    TASK_SETTINGS,
+    asking,
+    read_name,
+    rules,
+    task_digests,
+    task_texts,
+)
 from cat.provenance import provenance
 from cat.signals import Example
 from cat.stg import annotate, stg_e, stg_h
@@ -27,7 +37,17 @@ if TYPE_CHECKING:
     from cat.methods import Method, Tuning
     from cat.records import StepRecord
 
-__all__ = ["DATA", "RESULTS_VERSION", "TRAINING_TEXTS", "Run", "carry_out", "texts_of"]
+__all__ = [
+    "DATA",
+    "RESULTS_VERSION",
+    "TRAINING_TEXTS",
+    "Run",
+    "carry_out",
+    "is_task",
+    "texts_of",
+    "training_texts",
+    "usual_settings",
+]
 
 RESULTS_VERSION = 1
 """Raised by hand whenever a change of the code changes what a run gives; a test tells when."""
@@ -37,6 +57,7 @@ DATA = tuple(TRAINING_TEXTS)
 DTYPES = ("float32", "bfloat16")
 LORA_RANK = 16
 TESTS = ("test_iid", "test_ood")
+UNMEASURED = {"left_out": dict.fromkeys(("attention", "effects"), "a task's words have no roles")}
 
 
 @dataclass(frozen=True)
@@ -45,7 +66,9 @@ class Run:
 
     Attributes:
         model: a name that :func:`cat.models.load_model` knows.
-        data: STG_S, STG_M, STG_L (400, 800, 1600 training texts of STG_E) or STG_H.
+        data: STG_S, STG_M, STG_L (400, 800, 1600 training texts of STG_E) or STG_H; or a downstream
+            task with the digest of its texts, as :func:`cat.experiments.task_data.with_digest`
+            gives it.
         method: of :data:`cat.methods.METHODS`.
         options: the method's.
         seed: of the training (and of fresh weights); the texts are always those of seed 42.
@@ -69,11 +92,17 @@ class Run:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, known in (("data", DATA), ("dtype", DTYPES)):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"expected {name} as one of {', '.join(known)}, got {getattr(self, name)!r}"
-                )
+        task = read_name(self.data)
+        is_full_name = task is not None and task.digest and str(task) == self.data
+        if self.data not in DATA and not is_full_name:
+            raise ValueError(
+                f"expected data as one of {', '.join(DATA)}, got {self.data!r} (a task is named "
+                "with the digest of its texts, as in MAWPS#1a2b3c4d; declare adds it)"
+            )
+        if self.dtype not in DTYPES:
+            raise ValueError(f"expected dtype as one of {', '.join(DTYPES)}, got {self.dtype!r}")
+        if task is not None and self.strength != 1:
+            raise ValueError(f"expected strength 1 on {task.trained_on}, got {self.strength!r}")
         if not 0 <= self.strength <= 1:
             raise ValueError(f"expected strength as a share in 0..1, got {self.strength!r}")
 
@@ -108,9 +137,29 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
+def is_task(data: str) -> bool:
+    """Whether a run's data is a downstream task.
+
+    >>> is_task("MAWPS#1a2b3c4d"), is_task("STG_S")
+    (True, False)
+    """
+    return read_name(data) is not None
+
+
 def texts_of(run: Run) -> dict[str, list[Example]]:
-    """``train``, ``test_iid`` and ``test_ood`` of a run."""
-    return {name: list(examples) for name, examples in _texts(run.data, run.strength).items()}
+    """``train``, ``test_iid`` and ``test_ood`` of a run; on a task ``train`` and its tests."""
+    texts = task_texts(run.data) if is_task(run.data) else _texts(run.data, run.strength)
+    return {name: list(examples) for name, examples in texts.items()}
+
+
+def training_texts(data: str) -> int:
+    """How many training texts there are; of a task, the folder of the tasks tells."""
+    return TRAINING_TEXTS[data] if data in TRAINING_TEXTS else len(task_texts(data)["train"])
+
+
+def usual_settings(data: str) -> Mapping[str, Any]:
+    """Of :class:`cat.config.CATConfig`, where the usual ones on this data are not the defaults."""
+    return TASK_SETTINGS if is_task(data) else {}
 
 
 @lru_cache(maxsize=8)
@@ -133,14 +182,36 @@ def _digests(data: str, strength: float) -> Mapping[str, str]:
 def _references(data: str, strength: float) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
     """Test set -> rule without a model -> its scores."""
     texts = _texts(data, strength)
-    found = {name: references(texts["train"], texts[name]) for name in TESTS}
+    return _scores_of_rules({name: references(texts["train"], texts[name]) for name in TESTS})
+
+
+@lru_cache(maxsize=8)
+def _task_references(data: str) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
+    return _scores_of_rules(rules(data))
+
+
+def _references_of(run: Run) -> Mapping[str, Any]:
+    return _task_references(run.data) if is_task(run.data) else _references(run.data, run.strength)
+
+
+def _digests_of(run: Run) -> Mapping[str, str]:
+    return task_digests(run.data) if is_task(run.data) else _digests(run.data, run.strength)
+
+
+def _asking(run: Run, test: str) -> dict[str, Any]:
+    return asking(run.data, test) if is_task(run.data) else {}
+
+
+def _scores_of_rules(
+    found: Mapping[str, Mapping[str, Evaluation]],
+) -> dict[str, dict[str, dict[str, float]]]:
     kept = ("accuracy", "mean_absolute_error")
     return {
         name: {
             rule: {score: value for score, value in e.to_dict().items() if score in kept}
-            for rule, e in rules.items()
+            for rule, e in by_rule.items()
         }
-        for name, rules in found.items()
+        for name, by_rule in found.items()
     }
 
 
@@ -156,6 +227,7 @@ def carry_out(run: Run, *, on_record: Callable[[StepRecord], None] | None = None
     placement = place(dtype=run.dtype)
     method = make_method(run.method, **run.options)
     texts = texts_of(run)
+    tests = {test: _asking(run, test) for test in texts if test != "train"}
     name = name_for(run.model, texts["train"])
     tokenizer = load_model(name, seed=run.seed)[1]
 
@@ -171,6 +243,7 @@ def carry_out(run: Run, *, on_record: Callable[[StepRecord], None] | None = None
             "learning_rate": usual_learning_rate(run.model, lora=run.lora),
             "use_cpu": placement.device == "cpu",
             "bf16": placement.dtype == "bfloat16",
+            **usual_settings(run.data),
             **run.settings,
         },
         lora_rank=LORA_RANK if run.lora else None,
@@ -179,17 +252,22 @@ def carry_out(run: Run, *, on_record: Callable[[StepRecord], None] | None = None
     model = _fit(run, method, tuning)
     trained = time.perf_counter()
     with suitable_threads(model):
-        scores = {test: method.evaluate(model, tokenizer, texts[test]).to_dict() for test in TESTS}
+        scores = {
+            test: method.evaluate(model, tokenizer, texts[test], **how).to_dict()
+            for test, how in tests.items()
+        }
     answered = time.perf_counter()
     # Every word's score and a whole map are much to keep: those that are drawn are enough.
     drawn = run.seed == 0 and run.strength == 1.0 and run.method in ("plain", "cat")
-    measures = measure(model, tokenizer, method, texts, whole=drawn)
+    measures: Mapping[str, Any] = (
+        UNMEASURED if is_task(run.data) else measure(model, tokenizer, method, texts, whole=drawn)
+    )
     return {
         "key": run.key,
         "version": RESULTS_VERSION,
         "run": asdict(run),
         "scores": scores,
-        "references": _references(run.data, run.strength),
+        "references": _references_of(run),
         "steps": len(tuning.records),
         "training": _epochs(tuning.records),
         "measures": measures,
@@ -198,7 +276,7 @@ def carry_out(run: Run, *, on_record: Callable[[StepRecord], None] | None = None
             "answers": round(answered - trained, 2),
             "all": round(time.perf_counter() - started, 2),
         },
-        "data": _digests(run.data, run.strength),
+        "data": _digests_of(run),
         "device": placement.device,
         **provenance(),
     }

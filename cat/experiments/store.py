@@ -14,14 +14,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from cat.appending import append_whole, lock
 from cat.experiments.run import RESULTS_VERSION, Run
 
 __all__ = ["Duplicate", "ResultStore", "StoreReport", "Unreadable"]
@@ -126,8 +126,8 @@ class ResultStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with path.open("a+b", buffering=0) as file:
-                _lock(file)
-                _write_whole(file, text.encode())
+                lock(file)
+                append_whole(file, text.encode())
         except OSError as error:
             raise OSError(
                 error.errno,
@@ -170,37 +170,11 @@ class ResultStore:
         """(file:line, its bytes), empty lines left out."""
         for path in sorted(self.folder.glob("*.jsonl")):
             with path.open("rb") as file:
-                _lock(file, shared=True)  # no half of a line that is being written
+                lock(file, shared=True)  # no half of a line that is being written
                 content = file.read()
             for number, raw in enumerate(content.split(b"\n"), start=1):
                 if raw.strip():
                     yield f"{path.name}:{number}", raw
-
-
-def _lock(file: BinaryIO, *, shared: bool = False) -> None:
-    """Wait for a lock on an open file, which ends when it is closed."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
-
-
-def _write_whole(file: BinaryIO, data: bytes) -> None:
-    """Append the data, all of it or nothing, on a line of its own."""
-    end = file.seek(0, os.SEEK_END)
-    if end:
-        file.seek(end - 1)
-        if file.read(1) != b"\n":  # a write that was killed half-way
-            data = b"\n" + data
-    try:
-        written = 0
-        while written < len(data):
-            written += file.write(data[written:])
-        os.fsync(file.fileno())
-    except OSError:
-        file.truncate(end)
-        raise
 
 
 def _parsed(raw: bytes) -> Line:

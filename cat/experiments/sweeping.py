@@ -19,7 +19,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from cat.experiments.run import TRAINING_TEXTS, Run
+from cat.experiments.run import Run, training_texts
 from cat.experiments.store import ResultStore
 from cat.experiments.workers import Outcome, outcomes
 
@@ -145,4 +145,4 @@ class _Bar:
 
 
 def _weight(run: Run) -> int:
-    return TRAINING_TEXTS[run.data]
+    return training_texts(run.data)

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from cat.experiments.run import DATA, Run
+from cat.experiments.run import DATA, Run, is_task
+from cat.experiments.task_data import with_digest
 from cat.tiny import TINY_MODELS
 
-__all__ = ["OURS", "SWEEPS", "Sweep", "declare", "larger_alpha", "paper_alpha"]
+__all__ = ["OURS", "SWEEPS", "Sweep", "declare", "larger_alpha", "paper_alpha", "task_alpha"]
 
 Cell = tuple[str, Mapping[str, Any]]
 """A method's name and its options."""
@@ -26,6 +27,9 @@ PAPER_GRID = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35)
 BEYOND = (0.6, 1.0, 2.0, 3.0, 5.0)
 BEYOND_TINY = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
 GAMMAS = ("0", "0.1", "0.5", "1")
+IN_DOMAIN = ("MAWPS", "SVAMP", "ARC-E", "GSM8K")
+FROM_GSM8K = "GSM8K:GSM8K+ASDiv+MAWPS+SVAMP"
+"""Tuned once, asked its own test texts and those of three other tasks."""
 STRENGTHS = (1.0, 0.99, 0.95, 0.9, 0.8, 0.5)
 BEYOND_THE_PAPER: tuple[Mapping[str, Any], ...] = (
     {"gamma": "1"},
@@ -84,7 +88,7 @@ class Sweep:
 
 
 def paper_alpha(data: str, *, lora: bool) -> float:
-    """The paper's alpha (section 5.1, appendix F).
+    """The paper's alpha on the game (section 5.1, appendix F).
 
     On STG_H it is told for all models. On STG_E it was searched for on a grid that ends at 0.35,
     and what was found is told for one model only, TinyLlama tuned in full: 0.6, beyond the grid.
@@ -93,6 +97,12 @@ def paper_alpha(data: str, *, lora: bool) -> float:
     if data == "STG_H":
         return 0.3 if lora else 0.2
     return 0.35 if lora else 0.6
+
+
+def task_alpha(model: str, *, lora: bool) -> float:
+    """The paper's alpha on the downstream tasks (appendix F): 0.2 for TinyLlama, 0.25 or 0.3 for
+    Llama, 0.3 for Qwen, which is taken for other models too."""
+    return 0.2 if "tinyllama" in model.lower() else 0.3
 
 
 def larger_alpha(model: str) -> float:
@@ -119,12 +129,15 @@ def declare(
     Args:
         sweep: of :data:`SWEEPS`.
         model: a name that :func:`cat.models.load_model` knows.
-        methods, data: a part of the sweep's; other data sets than its own may be asked for.
+        methods, data: a part of the sweep's; other data sets than its own may be asked for. Tasks
+            are read from the folder that $CAT_TUNE_TASKS names: their digests become part of the
+            name.
         lora: False for full tuning, True for LoRA; by default both, for the embedded models full.
         dtype, settings: as for :class:`cat.experiments.Run`, of every run.
 
     Raises:
         ValueError: no such sweep, a method that it does not have, no such data, or no seeds.
+        FileNotFoundError: the files of a task are not in the folder of the tasks.
     """
     if sweep not in SWEEPS:
         raise ValueError(f"expected a sweep of {', '.join(SWEEPS)}, got {sweep!r}")
@@ -134,11 +147,10 @@ def declare(
     if lora is None:
         lora = (False,) if _is_tiny(model) else (False, True)
     fixed: dict[str, Any] = {"dtype": dtype, "settings": settings or {}}
+    names = [with_digest(name) for name in data or declared.data]
     runs = [
         Run(model, name, method, options, seed, adapter, strength, **fixed)
-        for seed, strength, name, adapter in product(
-            seeds, declared.strengths, data or declared.data, lora
-        )
+        for seed, strength, name, adapter in product(seeds, declared.strengths, names, lora)
         for method, options in declared.cells(model, name, adapter)
     ]
     known = list(dict.fromkeys(run.method for run in runs))
@@ -208,8 +220,27 @@ def _controls(model: str, data: str, lora: bool) -> list[Cell]:
     return [*_sizes(model, data, lora), ("jtt", {}), ("group-dro", {})]
 
 
+def _downstream(model: str, data: str, lora: bool) -> list[Cell]:
+    return [("plain", {}), *_two_cats(model, data, lora)]
+
+
+def _downstream_alphas(model: str, data: str, lora: bool) -> list[Cell]:
+    return [("plain", {}), *map(_cat, (*PAPER_GRID, larger_alpha(model)))]
+
+
+def _downstream_gammas(model: str, data: str, lora: bool) -> list[Cell]:
+    """CAT with e^-epoch, and "without gamma": the constant 1."""
+    alphas = (task_alpha(model, lora=lora), larger_alpha(model))
+    return [
+        ("plain", {}),
+        *map(_cat, alphas),
+        *(_cat(alpha, gamma="1") for alpha in alphas),
+    ]
+
+
 def _two_cats(model: str, data: str, lora: bool) -> list[Cell]:
-    return [_cat(paper_alpha(data, lora=lora)), _cat(larger_alpha(model))]
+    paper = task_alpha(model, lora=lora) if is_task(data) else paper_alpha(data, lora=lora)
+    return [_cat(paper), _cat(larger_alpha(model))]
 
 
 def _cat(alpha: float, **options: Any) -> Cell:
@@ -229,5 +260,18 @@ SWEEPS: Mapping[str, Sweep] = {
     "sizes": Sweep("plain, CAT and CDA over the number of texts", _sizes, data=DATA[:3]),
     "strength": Sweep(
         "with counterexamples in the training texts", _controls, ("STG_M",), STRENGTHS
+    ),
+    "downstream": Sweep(
+        "plain and CAT on the downstream tasks (Table 2)",
+        _downstream,
+        ("MAWPS", "SVAMP", "ARC-E", FROM_GSM8K),
+    ),
+    "downstream_alpha": Sweep(
+        "CAT over alpha on the downstream tasks (Figure 6: --lora)", _downstream_alphas, IN_DOMAIN
+    ),
+    "downstream_gamma": Sweep(
+        "CAT with e^-epoch against 1 on the downstream tasks (Table 3: --full)",
+        _downstream_gammas,
+        IN_DOMAIN,
     ),
 }

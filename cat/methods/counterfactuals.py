@@ -69,8 +69,11 @@ class CausalOnly(Method):
     def fit(self, tuning: Tuning) -> Any:
         return tuning.train([causes_only(example) for example in tuning.examples])
 
-    def evaluate(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> Evaluation:
-        return evaluate_answers(model, tokenizer, [causes_only(example) for example in examples])
+    def evaluate(
+        self, model: Any, tokenizer: Any, examples: Sequence[Example], **asking: Any
+    ) -> Evaluation:
+        told = [causes_only(example) for example in examples]
+        return evaluate_answers(model, tokenizer, told, **asking)
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,13 @@ BATCH = 64
 class AtInference(Method, ABC):
     """Plain tuning; then attention is edited while the model answers."""
 
-    def evaluate(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> Evaluation:
+    def evaluate(
+        self, model: Any, tokenizer: Any, examples: Sequence[Example], **asking: Any
+    ) -> Evaluation:
         """Greedy answers under the edit.
+
+        Args:
+            asking: as for :func:`cat.evaluate.evaluate_answers`, but the size of the batches.
 
         Raises:
             ValueError: no example, or heads that the model does not have.
@@ -42,12 +47,15 @@ class AtInference(Method, ABC):
         """
         from cat.edited_attention import edited_attention
 
-        answers: list[str] = []
+        found = []
         for batch in _batches(examples):
             with edited_attention(model, self.edit(model, tokenizer, batch)):
-                asked = evaluate_answers(model, tokenizer, batch, batch_size=BATCH)
-            answers += asked.answers
-        return Evaluation(tuple(answers), tuple(example.answer for example in examples))
+                found.append(evaluate_answers(model, tokenizer, batch, batch_size=BATCH, **asking))
+        return Evaluation(
+            tuple(answer for asked in found for answer in asked.answers),
+            tuple(example.answer for example in examples),
+            found[0].scoring,
+        )
 
     @abstractmethod
     def edit(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> Edit:

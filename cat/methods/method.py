@@ -28,9 +28,15 @@ class Method:
         """Tune a fresh model; returns it."""
         return tuning.train()
 
-    def evaluate(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> Evaluation:
-        """Ask a fitted model; greedy answers."""
-        return evaluate_answers(model, tokenizer, examples)
+    def evaluate(
+        self, model: Any, tokenizer: Any, examples: Sequence[Example], **asking: Any
+    ) -> Evaluation:
+        """Ask a fitted model; greedy answers.
+
+        Args:
+            asking: how, as for :func:`cat.evaluate.evaluate_answers`.
+        """
+        return evaluate_answers(model, tokenizer, examples, **asking)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from catviz.figures.heads import head_map
     from catviz.figures.layers import density_over_layers
     from catviz.figures.maps import attention_map
+    from catviz.figures.signals import signal_text
     from catviz.figures.strips import text_strip
     from catviz.figures.thumbnails import head_grid
 
@@ -39,6 +40,7 @@ __all__ = [
     "interactive_density",
     "save_all",
     "signal_adjacency",
+    "signal_text",
     "text_strip",
     "training_curves",
 ]
@@ -57,6 +59,7 @@ _HOME = {
     "interactive_density": "density_interactive",
     "save_all": "figure",
     "signal_adjacency": "adjacency",
+    "signal_text": "signals",
     "text_strip": "strips",
     "training_curves": "curves",
 }

@@ -16,6 +16,7 @@ from catviz.report import Section, write_report
 from catviz.results.active_rows import active_rows
 from catviz.results.alphas import over_alpha
 from catviz.results.attention import densities, maps
+from catviz.results.downstream import downstream
 from catviz.results.files import save_table
 from catviz.results.methods import all_methods
 from catviz.results.options import ablation, gammas
@@ -41,6 +42,7 @@ PARTS: tuple[Callable[[Results], Part], ...] = (
     over_strength,
     sink,
     shift,
+    downstream,
 )
 
 
@@ -61,7 +63,7 @@ def write_results(
         raise ValueError(f"expected formats of svg, pdf and png, got {unknown[0]!r}")
     out = Path(out)
     results = read_results(folder)
-    say(f"{runs_label(len(results))} in {folder}")
+    say(f"{runs_label(len(results) + len(results.on_tasks))} in {folder}")
     for sentence in results.left_out:
         say(f"  {sentence}")
     parts = [make(results) for make in PARTS]
@@ -80,6 +82,7 @@ def write_results(
         settings={
             "result lines of version": RESULTS_VERSION,
             "runs": {setting: _count(results, setting) for setting in results.settings},
+            **({"runs on downstream tasks": len(results.on_tasks)} if results.on_tasks else {}),
         },
     )
     say(f"page: {page}")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from cat.experiments import DATA, Run
+from cat.experiments import DATA, Run, is_task
 from cat.experiments.store import ResultStore
 from catviz.results.names import setting_of
 
@@ -23,6 +23,7 @@ __all__ = ["MEASURES", "SPLITS", "Measure", "Result", "Results", "Split", "read_
 
 Split = Literal["iid", "ood"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+_TESTS = tuple(f"test_{split}" for split in SPLITS)
 
 Measure = Literal["accuracy", "mean_absolute_error"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
@@ -65,10 +66,16 @@ class Result:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """Results that can be used, in the store's order, and what was left out of them."""
+    """Results that can be used, in the store's order, and what was left out of them.
+
+    Attributes:
+        results: on the game; these are what iterating gives.
+        on_tasks: on downstream tasks, which have other test sets.
+    """
 
     results: Sequence[Result]
     left_out: Sequence[str] = ()
+    on_tasks: Sequence[Result] = ()
 
     def __len__(self) -> int:
         return len(self.results)
@@ -109,25 +116,42 @@ def read_results(folder: str | Path) -> Results:
     lines, report = ResultStore(folder).read()
     kept, left_out = [], list(report.remarks)
     for key, line in lines.items():
-        if reason := _unusable(line):
+        run = Run(**line["run"])
+        if reason := _unusable_on_task(line) if is_task(run.data) else _unusable(line):
             left_out.append(f"{key!r}: {reason}; left out")
         else:
-            kept.append(Result(Run(**line["run"]), line))
-    same, others = _on_the_same_texts(kept)
-    return Results(same, [*left_out, *others])
+            kept.append(Result(run, line))
+    # The texts of a task are part of its name: results on others are results on something else.
+    on_tasks = [result for result in kept if is_task(result.run.data)]
+    same, others = _on_the_same_texts([r for r in kept if not is_task(r.run.data)])
+    return Results(same, [*left_out, *others], on_tasks)
 
 
-def _unusable(line: Mapping[str, Any]) -> str | None:
+def _unusable(line: Mapping[str, Any], tests: Sequence[str] = _TESTS) -> str | None:
     """Why a line has no scores, if it has none."""
-    for split in SPLITS:
-        scores = line["scores"].get(f"test_{split}") if isinstance(line["scores"], dict) else None
+    for test in tests:
+        scores = line["scores"].get(test) if isinstance(line["scores"], dict) else None
         accuracy = scores.get("accuracy") if isinstance(scores, dict) else None
         if not isinstance(accuracy, int | float) or not 0 <= accuracy <= 1:
-            return f"expected an accuracy from 0 to 1 on test_{split}, got {accuracy!r}"
+            return f"expected an accuracy from 0 to 1 on {test}, got {accuracy!r}"
         assert isinstance(scores, dict)
         error = scores.get("mean_absolute_error")
         if error is not None and not (isinstance(error, int | float) and math.isfinite(error)):
-            return f"expected a number as mean absolute error on test_{split}, got {error!r}"
+            return f"expected a number as mean absolute error on {test}, got {error!r}"
+    return None
+
+
+def _unusable_on_task(line: Mapping[str, Any]) -> str | None:
+    """The same for a downstream task, whose tests bring what is needed to pair their texts."""
+    if not isinstance(line["scores"], dict) or not line["scores"]:
+        return f"expected the scores of at least one test, got {line['scores']!r}"
+    if reason := _unusable(line, tuple(line["scores"])):
+        return reason
+    for test, scores in line["scores"].items():
+        if len(scores.get("right", "")) != scores.get("texts") or not scores.get("interval"):
+            return f"expected an interval on {test}, and for each text whether it was right"
+        if not (line.get("references") or {}).get(test):
+            return f"expected rules without a model on {test}, there are none"
     return None
 
 

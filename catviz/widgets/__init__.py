@@ -14,13 +14,22 @@ if TYPE_CHECKING:
     from catviz.widgets.explorer.explorer import Explorer
     from catviz.widgets.game.builder import GameBuilder
     from catviz.widgets.live.training import LiveTraining
+    from catviz.widgets.review.signal_review import SignalReview
 
-__all__ = ["Explorer", "GameBuilder", "LiveTraining", "SteeredAlpha", "TrainedAlpha"]
+__all__ = [
+    "Explorer",
+    "GameBuilder",
+    "LiveTraining",
+    "SignalReview",
+    "SteeredAlpha",
+    "TrainedAlpha",
+]
 
 _HOME = {
     "Explorer": "explorer.explorer",
     "GameBuilder": "game.builder",
     "LiveTraining": "live.training",
+    "SignalReview": "review.signal_review",
     "SteeredAlpha": "alpha.steered",
     "TrainedAlpha": "alpha.trained",
 }

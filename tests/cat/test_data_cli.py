@@ -130,7 +130,7 @@ def test_an_out_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["data"], "required: stg-e | stg-h | check"),
+        (["data"], "required: stg-e | stg-h | task | check"),
         (["data", "stg-x"], "invalid choice: 'stg-x'"),
         (["data", "stg-e"], "required: --out"),
         (["data", "stg-e", "--out", "x", "--ood", "normal"], "invalid choice: 'normal'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,6 +10,15 @@ import pytest
 from cat.experiments import Run
 from cat.experiments.sweeps import OURS, SWEEPS, declare, paper_alpha
 from cat.methods import METHODS, make_method
+from cat.tasks.files import TASKS_VARIABLE
+from tests.cat.tasks.kit import write_tasks
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _tasks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(TASKS_VARIABLE, str(write_tasks(tmp_path_factory.mktemp("tasks"))))
+        yield
 
 
 @pytest.mark.parametrize("sweep", SWEEPS)

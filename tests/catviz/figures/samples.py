@@ -7,8 +7,9 @@ import numpy as np
 from cat.alignment import Aligned, align
 from cat.models import tiny_tokenizer
 from cat.scm import CausalModel, Role, Variable
-from cat.signals import Example
+from cat.signals import Example, Signal
 from cat.stg import STG_E, annotate, stg_e
+from tests.catviz.figures.drawn import HOSTILE
 
 
 def scores(**centres: float) -> dict[str, np.ndarray]:
@@ -78,3 +79,30 @@ def game(cause: str, companion: str, irrelevant: str) -> CausalModel:
 def stg_aligned(at: int = 3) -> Aligned:
     example = annotate(Example.from_record(stg_e(n_train=4, n_test=10)["test_ood"][at]))
     return align(example, tiny_tokenizer())
+
+
+def signals_example() -> Example:
+    """Relations that share phrases and lines, one phrase absent, one out of order."""
+    text = (
+        "Mia picks 12 shells on Monday and 5 more on Tuesday, and gives 3 of all her shells to a "
+        "friend who collects them.\nHow many shells does she keep? Answer: "
+    )
+    answer = "She has 12+5=17 shells, then 17-3=14 shells.\n#### 14"
+    signals = (
+        Signal("5 more", ("12 shells", "9 stars")),
+        Signal("17 shells", ("12 shells", "5 more", "all her shells")),
+        Signal("14 shells", ("3 of all her shells", "17 shells")),
+        Signal("12 shells", ("Answer",)),
+        Signal("14", ("17-3=", "How many shells does she keep?", "12 shells on Monday")),
+    )
+    return Example(text, answer, signals)
+
+
+def hostile_signals() -> Example:
+    text = f"$x_1$ \u202eabc {'y' * 300} {HOSTILE} 😀 Answer: "
+    signals = (
+        Signal("$b_2$", ("$x_1$", "😀", HOSTILE, "z" * 400)),
+        Signal("not $there$", ("\x00",)),
+        Signal("$b_2$", ()),
+    )
+    return Example(text, "$b_2$", signals)

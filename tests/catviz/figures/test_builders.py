@@ -25,6 +25,7 @@ from catviz.figures.figure import Figure
 from catviz.figures.graph import causal_graph
 from catviz.figures.heads import head_map
 from catviz.figures.maps import attention_map
+from catviz.figures.signals import signal_text
 from catviz.figures.strips import text_strip
 from catviz.figures.style import THEMES
 from catviz.figures.thumbnails import head_grid
@@ -44,8 +45,10 @@ from tests.catviz.figures.samples import (
     REFERENCES,
     effects,
     game,
+    hostile_signals,
     points,
     scores,
+    signals_example,
     stg_aligned,
     training,
 )
@@ -106,6 +109,8 @@ BUILDERS: dict[str, Callable[[], Figure]] = {
     ),
     "adjacency": lambda: signal_adjacency(stg_aligned()),
     "adjacency_cropped": lambda: signal_adjacency(stg_aligned(), columns=3),
+    "signals": lambda: signal_text(signals_example()),
+    "signals_hostile": lambda: signal_text(hostile_signals()),
     "curves_plain": lambda: training_curves({"plain": training(plain=True)}),
 }
 

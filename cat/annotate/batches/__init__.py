@@ -1,0 +1,1 @@
+"""Texts through the Batch API: submitted, polled, collected by custom id, at a lower price."""
