@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cat.annotate.asking.asker import Asker, Patience, Spent
 from cat.annotate.asking.background import run_in_background
-from cat.annotate.asking.conversation import Conversation, Instructing, converse
 from cat.annotate.asking.endpoint import Endpoint, Manner
 from cat.annotate.asking.failures import RETRIED, RequestFailed
 from cat.annotate.asking.pace import Pace, Stopped
+from cat.annotate.conversation import Conversation, Instructing, converse
 from cat.annotate.cost.budget import Budget, BudgetSpent
 from cat.annotate.cost.money import Usage
 from cat.annotate.journal import Journal

@@ -1,1 +1,1 @@
-"""Asking an OpenAI-compatible endpoint: requests, pace, failures, and the talk about one text."""
+"""Asking an OpenAI-compatible endpoint: requests, their pace, retries and failures."""

@@ -1,7 +1,7 @@
 """Collecting batches: their replies are read, checked and kept as all others are.
 
 The reply that a batch brought takes the place of a text's first request; what follows is the
-conversation of :mod:`cat.annotate.asking.conversation`. So a text whose reply has faults is asked
+conversation of :mod:`cat.annotate.conversation`. So a text whose reply has faults is asked
 about again at once, through the chat endpoint and at its full price: with a second batch it would
 wait for another day, and these are few.
 """
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from cat.annotate.annotator import annotate
 from cat.annotate.asking.asker import Answer, Asker, Spent
-from cat.annotate.asking.conversation import Instructing, converse
 from cat.annotate.asking.endpoint import Endpoint, Manner, Messages
 from cat.annotate.asking.failures import RequestFailed
 from cat.annotate.batches.batch import ENDED, download, poll
 from cat.annotate.batches.results import BatchResults
 from cat.annotate.batches.state import Batch, BatchState
+from cat.annotate.conversation import Instructing, converse
 from cat.annotate.cost.budget import Budget, BudgetSpent
 from cat.annotate.cost.money import Usage
 from cat.annotate.journal import Journal
@@ -139,7 +139,7 @@ def _how_far(batch: Batch, remote: RemoteBatch | None) -> str:
 
 
 class _Conversation:
-    """As :func:`cat.annotate.asking.conversation.converse`, the first reply taken from a batch."""
+    """As :func:`cat.annotate.conversation.converse`, the first reply taken from a batch."""
 
     def __init__(self, batch: Batch, found: BatchResults) -> None:
         self.batch = batch
