@@ -31,6 +31,7 @@ bench: .venv/installed-browser
 	$(BIN)/python benchmarks/viewer.py --out outputs/viewer.json
 	$(BIN)/python benchmarks/density_cost.py --out outputs/density_cost.json
 	$(BIN)/python -m benchmarks.panels --out outputs/panels.json
+	$(BIN)/python -m benchmarks.annotation --out outputs/annotation.json
 
 checkpoints: .venv/installed  # remakes the trained models that ship, and what they do with texts
 	$(BIN)/python -m cat.tiny_checkpoints

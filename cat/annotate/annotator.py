@@ -81,12 +81,13 @@ def annotate(
     Raises:
         AnnotationStopped: no other text would fare better: the key is refused, there is no such
             model or no credit left, the URL is no API, nothing answers.
-        ValueError: there is no key.
+        ValueError: something is to be asked, and there is no key.
         OSError: an answer could not be written, or another process writes to the journal.
         KeyboardInterrupt: Ctrl-C, with a message of what was kept.
     """
-    endpoint.api_key()  # there is one, or nothing is begun
     asked = questions(texts, instructions, endpoint)
+    if not {one.key for one in asked} <= _known(journal, retry_failed).keys():
+        endpoint.api_key()  # there is one, or nothing is begun
     with journal.held():
         run = _Run(asked, instructions, endpoint, journal, converse, retry_failed=retry_failed)
         run.copy_what_is_known()
@@ -130,9 +131,7 @@ class _Run:
         self.endpoint = endpoint
         self.journal = journal
         self.converse = converse
-        self.known = dict(journal.answered)
-        if not retry_failed:
-            self.known |= journal.failed
+        self.known = _known(journal, retry_failed)
         self.todo = [one for one in asked if one.key not in self.known]
         self.copies: dict[str, list[Question]] = {}
         for one in self.todo:
@@ -243,6 +242,11 @@ class _Run:
         )
 
 
+def _known(journal: Journal, retry_failed: bool) -> dict[str, Line]:
+    """The lines of the texts that are not asked for, by key."""
+    return dict(journal.answered) if retry_failed else {**journal.answered, **journal.failed}
+
+
 class _Watcher:
     """Shows a run's progress, from the thread that called."""
 
@@ -251,7 +255,9 @@ class _Watcher:
 
         self.run = run
         self.say = say
-        self.bar = tqdm(total=len(run.todo), unit="text", disable=not shown, desc="annotating")
+        self.bar = tqdm(
+            total=len(run.todo), unit="text", disable=not (shown and run.todo), desc="annotating"
+        )
 
     def __enter__(self) -> _Watcher:
         return self

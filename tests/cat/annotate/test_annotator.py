@@ -13,9 +13,19 @@ from typing import Any
 
 import pytest
 
-from cat.annotate import AnnotationResult, AnnotationStopped, Budget, Journal, Patience, Prices
+from cat.annotate import (
+    AnnotationResult,
+    AnnotationStopped,
+    Budget,
+    Endpoint,
+    Journal,
+    Patience,
+    Prices,
+    annotate,
+    as_texts,
+)
 from cat.signals import read_examples
-from tests.cat.annotate.problems import SOON, cause_of, problems, run
+from tests.cat.annotate.problems import MAWPS, SOON, cause_of, problems, run
 from tests.cat.annotate.server import AssistantServer, Request, faulty
 
 FAULTS = (
@@ -282,15 +292,21 @@ def test_rate_limits_are_waited_out_and_are_no_failures(tmp_path: Path) -> None:
 
 
 def test_no_key_nothing_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cat.annotate import Endpoint, annotate
-    from cat.annotate.texts import as_texts
-    from tests.cat.annotate.problems import MAWPS
-
     monkeypatch.delenv("GLM_KEY", raising=False)
     endpoint = Endpoint("glm", "https://glm.example.com/v4", api_key_variable="GLM_KEY")
     with pytest.raises(ValueError, match="GLM_KEY, which is not set"):
         annotate(as_texts(problems(1)).items, MAWPS, endpoint, Journal(tmp_path / "out.jsonl"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_to_ask_needs_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    path = tmp_path / "out.jsonl"
+    with AssistantServer() as server:
+        run(server, path, problems(2))
+    far = Endpoint("m", "https://api.example.com/v1")  # its URL is no part of a line's key
+    result = annotate(as_texts(problems(2)).items, MAWPS, far, Journal(path), progress=False)
+    assert (result.before, result.requests) == (2, 0)
 
 
 def test_the_key_is_in_no_line_and_no_log(
