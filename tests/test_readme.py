@@ -70,7 +70,7 @@ METHODS = {
     "attention cross-entropy": ("attention-ce", lambda model, data: {}),
     "causal words only": ("causal-only", lambda model, data: {}),
 }
-COLUMNS = [*(("tiny", data) for data in DATA), ("smollm2", "STG_S")]
+COLUMNS = [*(("tiny", data) for data in DATA), ("smollm2", "STG_S"), ("smollm2", "STG_M")]
 
 
 @pytest.mark.parametrize("name", METHODS)
