@@ -52,6 +52,7 @@ def run_notebook(path: Path, folder: Path, *, small: bool = True, seconds: int =
     beside = folder / "notebooks"  # where a reader runs it: beside the results
     beside.mkdir()
     (folder / "results").symlink_to(ROOT / "results")
+    (beside / "data").symlink_to(FOLDER / "data")
     (folder / "sitecustomize.py").write_text(_NO_NETWORK, encoding="utf-8")
     env = {
         **{name: value for name, value in os.environ.items() if not name.lower().endswith("proxy")},
