@@ -90,11 +90,12 @@ class Spending:
 
     def __str__(self) -> str:
         usage = self.usage
-        lines = [
-            f"{self.requests:,} request{'s' * (self.requests != 1)}: {usage.prompt_tokens:,} "
-            f"prompt tokens ({usage.cached_tokens:,} of them cached) and "
-            f"{usage.completion_tokens:,} completion tokens"
-        ]
+        lines = [f"{self.requests:,} request{'s' * (self.requests != 1)}"]
+        if usage.tokens:
+            lines[0] += (
+                f": {usage.prompt_tokens:,} prompt tokens ({usage.cached_tokens:,} of them cached) "
+                f"and {usage.completion_tokens:,} completion tokens"
+            )
         if self.batch_usage.tokens:
             lines[0] += f"; {self.batch_usage.tokens:,} of all went through batches"
         parts = [str(amount) for amount in self.costs.values()]

@@ -65,6 +65,7 @@ def test_lines_without_reported_tokens_are_counted() -> None:
     assert spent.requests == 3
     assert "no tokens for 1 line: its cost is unknown" in str(spent)
     assert "cost:" not in str(spent)  # nothing is known of it
+    assert "prompt tokens" not in str(spent)  # 0 would look like a number that was told
 
 
 def test_a_copy_of_another_texts_line_costs_nothing() -> None:
@@ -76,5 +77,5 @@ def test_a_copy_of_another_texts_line_costs_nothing() -> None:
 
 def test_of_nothing() -> None:
     spent = Spending.of([], PRICES)
-    assert str(spent) == "0 requests: 0 prompt tokens (0 of them cached) and 0 completion tokens"
+    assert str(spent) == "0 requests"
     assert spent.in_currency("USD") == Money(Decimal(0), "USD")
