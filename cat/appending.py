@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["append_whole", "lock"]
+__all__ = ["append_to", "append_whole", "lock", "read_under_lock"]
 
 
 def lock(file: BinaryIO, *, shared: bool = False, wait: bool = True) -> None:
@@ -20,6 +21,26 @@ def lock(file: BinaryIO, *, shared: bool = False, wait: bool = True) -> None:
         return
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     fcntl.flock(file, kind if wait else kind | fcntl.LOCK_NB)
+
+
+def append_to(path: Path, text: str) -> None:
+    """Append whole lines to a file, made with its folder if need be; they are on the disk when this
+    returns.
+
+    Raises:
+        OSError: they could not be written whole; what was there before is as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b", buffering=0) as file:
+        lock(file)
+        append_whole(file, text.encode())
+
+
+def read_under_lock(path: Path) -> bytes:
+    """What a file holds, with no half of a line that is being written."""
+    with path.open("rb") as file:
+        lock(file, shared=True)
+        return file.read()
 
 
 def append_whole(file: BinaryIO, data: bytes, *, sync: bool = True) -> None:

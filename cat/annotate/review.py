@@ -29,7 +29,7 @@ from typing import Any, Literal, TypeVar, cast, get_args
 
 from cat.annotate.checking import Fault, check
 from cat.annotate.relations import Relation
-from cat.appending import append_whole, lock
+from cat.appending import append_to, read_under_lock
 from cat.signals import Example, Place, Signal, Span
 
 __all__ = [
@@ -196,10 +196,7 @@ class Review:
     def _append(self, lines: Sequence[Mapping[str, Any]]) -> None:
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a+b", buffering=0) as file:
-                lock(file)
-                append_whole(file, text.encode())
+            append_to(self.path, text)
         except OSError as error:
             raise OSError(
                 error.errno,
@@ -216,11 +213,8 @@ class Review:
     def _read(self) -> None:
         if not self.path.exists():
             return
-        with self.path.open("rb") as file:
-            lock(file, shared=True)  # no half of a line that is being written
-            content = file.read()
         unreadable = []
-        for number, raw in enumerate(content.split(b"\n"), start=1):
+        for number, raw in enumerate(read_under_lock(self.path).split(b"\n"), start=1):
             if not raw.strip():
                 continue
             try:

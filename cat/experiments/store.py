@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cat.appending import append_whole, lock
+from cat.appending import append_to, read_under_lock
 from cat.experiments.run import RESULTS_VERSION, Run
 
 __all__ = ["Duplicate", "ResultStore", "StoreReport", "Unreadable"]
@@ -124,10 +124,7 @@ class ResultStore:
         text = json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n"
         path = self.path(line["run"]["model"])
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with path.open("a+b", buffering=0) as file:
-                lock(file)
-                append_whole(file, text.encode())
+            append_to(path, text)
         except OSError as error:
             raise OSError(
                 error.errno,
@@ -169,10 +166,7 @@ class ResultStore:
     def _raw_lines(self) -> Iterator[tuple[str, bytes]]:
         """(file:line, its bytes), empty lines left out."""
         for path in sorted(self.folder.glob("*.jsonl")):
-            with path.open("rb") as file:
-                lock(file, shared=True)  # no half of a line that is being written
-                content = file.read()
-            for number, raw in enumerate(content.split(b"\n"), start=1):
+            for number, raw in enumerate(read_under_lock(path).split(b"\n"), start=1):
                 if raw.strip():
                     yield f"{path.name}:{number}", raw
 
