@@ -14,7 +14,7 @@ Ours, beside the paper's: the causes' own tokens may be supervised too, see
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from itertools import product
@@ -36,6 +36,7 @@ OUTCOMES: Mapping[Outcome, str] = {
     "no token": "the tokenizer leaves out the characters of the effect or of the cause",
 }
 EXAMPLES_KEPT = 5
+AT_ONCE = 1000  # texts given to the tokenizer: half the time of one by one
 
 
 @dataclass(frozen=True)
@@ -116,10 +117,15 @@ def align(
     >>> aligned.rows, aligned.causes.astype(int).tolist()  # four tokens and the end of text
     ((2,), [[1, 0, 0, 0, 0]])
     """
-    if max_length is not None and max_length < 1:
-        raise ValueError(f"expected max_length as a number of tokens, at least 1, got {max_length}")
+    _check_length(max_length)
+    ((ids, offsets),) = _tokenise([example.full_text], tokenizer, add_eos=add_eos)
+    return _align_tokens(example, ids, offsets, max_length)
+
+
+def _align_tokens(
+    example: Example, ids: Sequence[int], offsets: Sequence[Span], max_length: int | None
+) -> Aligned:
     text = example.full_text
-    ids, offsets = _tokenise(text, tokenizer, add_eos=add_eos)
     answer_start = _answer_start(offsets, example.boundary)
     limit = len(ids) if max_length is None else min(max_length, len(ids))
 
@@ -185,10 +191,15 @@ def align_all(
     Args:
         cause_rows: supervise the causes' own tokens too, see :func:`with_cause_rows`.
     """
-    aligned = [
-        replace(align(example, tokenizer, max_length=max_length, add_eos=add_eos), index=index)
-        for index, example in enumerate(examples)
-    ]
+    _check_length(max_length)
+    examples = list(examples)
+    aligned: list[Aligned] = []
+    for start in range(0, len(examples), AT_ONCE):
+        batch = examples[start : start + AT_ONCE]
+        tokens = _tokenise([e.full_text for e in batch], tokenizer, add_eos=add_eos)
+        for example, (ids, offsets) in zip(batch, tokens, strict=True):
+            item = _align_tokens(example, ids, offsets, max_length)
+            aligned.append(replace(item, index=len(aligned)))
     if cause_rows:
         aligned = [with_cause_rows(item) for item in aligned]
     return aligned, AlignmentReport.of(aligned)
@@ -262,20 +273,31 @@ class AlignmentReport:
         return "\n".join(lines)
 
 
-def _tokenise(text: str, tokenizer: Any, *, add_eos: bool) -> tuple[list[int], list[Span]]:
+def _check_length(max_length: int | None) -> None:
+    if max_length is not None and max_length < 1:
+        raise ValueError(f"expected max_length as a number of tokens, at least 1, got {max_length}")
+
+
+def _tokenise(
+    texts: Sequence[str], tokenizer: Any, *, add_eos: bool
+) -> Iterator[tuple[list[int], list[Span]]]:
+    """The ids of each text's tokens, and their characters."""
     if not getattr(tokenizer, "is_fast", False):
         raise ValueError(
             f"expected a fast tokenizer (one with character offsets), got "
             f"{type(tokenizer).__name__}: load it with use_fast=True"
         )
     # Not verbose: the report tells of texts beyond the limit that the caller sets.
-    encoded = tokenizer(text, return_offsets_mapping=True, verbose=False)
-    ids = list(encoded["input_ids"])
-    offsets = [Span(*offset) for offset in encoded["offset_mapping"]]
-    if add_eos and tokenizer.eos_token_id is not None and ids[-1:] != [tokenizer.eos_token_id]:
-        ids.append(tokenizer.eos_token_id)
-        offsets.append(Span(len(text), len(text)))
-    return ids, offsets
+    encoded = tokenizer(list(texts), return_offsets_mapping=True, verbose=False)
+    end = tokenizer.eos_token_id
+    for text, ids, places in zip(
+        texts, encoded["input_ids"], encoded["offset_mapping"], strict=True
+    ):
+        offsets = [Span(*place) for place in places]
+        if add_eos and end is not None and ids[-1:] != [end]:
+            ids = [*ids, end]
+            offsets.append(Span(len(text), len(text)))
+        yield ids, offsets
 
 
 def _answer_start(offsets: Sequence[Span], boundary: int) -> int:

@@ -130,7 +130,9 @@ class Agreement:
         }
 
     def __str__(self) -> str:
-        lines = [f"{len(self.texts)} texts annotated by both, compared over {self.unit}"]
+        n = len(self.texts)
+        texts = f"{n} text" if n == 1 else f"{n} texts"
+        lines = [f"{texts} annotated by both, compared over {self.unit}"]
         lines += [
             f"  left out: {count} {_LEFT_OUT[name]}"
             for name in _LEFT_OUT
@@ -281,9 +283,11 @@ class _Characters:
     is_fast = True
     eos_token_id = None
 
-    def __call__(self, text: str, **_: Any) -> dict[str, list[Any]]:
-        places = [(at, at + 1) for at in range(len(text))]
-        return {"input_ids": [ord(letter) for letter in text], "offset_mapping": places}
+    def __call__(self, texts: list[str], **_: Any) -> dict[str, list[Any]]:
+        return {
+            "input_ids": [[ord(letter) for letter in text] for text in texts],
+            "offset_mapping": [[(at, at + 1) for at in range(len(text))] for text in texts],
+        }
 
 
 _CHARACTERS = _Characters()

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cat.alignment import align
+from cat.alignment import align, align_all
 from cat.evaluate import Evaluation, same_answer
 from cat.modes import evaluating
 from cat.redraw import redraw
@@ -262,10 +262,11 @@ def _log_probabilities(
     from torch.nn.utils.rnn import pad_sequence
 
     found = np.full(len(examples), np.nan)
-    asked = [
-        align(Example(example.text, answer), tokenizer, add_eos=False)
-        for example, answer in zip(examples, answers, strict=True)
-    ]
+    asked, _ = align_all(
+        [Example(e.text, answer) for e, answer in zip(examples, answers, strict=True)],
+        tokenizer,
+        add_eos=False,
+    )
     kept = [number for number, text in enumerate(asked) if text.answer_rows]
     with torch.inference_mode(), evaluating(model):
         for batch in _batches(kept):

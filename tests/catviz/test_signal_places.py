@@ -19,10 +19,10 @@ class Letters:
 
     is_fast, eos_token_id = True, None
 
-    def __call__(self, text: str, **_: Any) -> dict[str, Any]:
+    def __call__(self, texts: list[str], **_: Any) -> dict[str, Any]:
         return {
-            "input_ids": list(range(len(text))),
-            "offset_mapping": [(at, at + 1) for at in range(len(text))],
+            "input_ids": [list(range(len(text))) for text in texts],
+            "offset_mapping": [[(at, at + 1) for at in range(len(text))] for text in texts],
         }
 
 
