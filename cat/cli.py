@@ -44,9 +44,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_data(commands: Any) -> None:
     data = commands.add_parser(
-        "data", help="make the Spurious Token Game, read a task, check signals"
+        "data", help="make the Spurious Token Game, read a task, check and compare signals"
     )
-    kinds = data.add_subparsers(required=True, metavar="stg-e | stg-h | task | check")
+    kinds = data.add_subparsers(required=True, metavar="stg-e | stg-h | task | check | agree")
 
     for game, n_train, n_test in (("stg-e", 1600, 400), ("stg-h", 3000, 1000)):
         make = kinds.add_parser(game, help=f"write {game.upper().replace('-', '_')}'s data sets")
@@ -95,6 +95,22 @@ def _add_data(commands: Any) -> None:
     check.add_argument("--json", action="store_true", help="print the report as JSON")
     check.set_defaults(command=_check_data)
 
+    agree = kinds.add_parser(
+        "agree",
+        help="how far two annotations of the same texts agree",
+        description="Compare the signals of two files of the same texts, by people or by models: "
+        "the pairs (row, key) that training would supervise (precision and recall are the second "
+        "file's, with the first as the reference), and the phrases named.",
+    )
+    agree.add_argument("one", type=Path, help="a .jsonl file: the reference")
+    agree.add_argument("other", type=Path, help="a .jsonl file with the same texts")
+    agree.add_argument(
+        "--tokenizer",
+        help="compare over its tokens: a model's name, folder or hub name; else over characters",
+    )
+    agree.add_argument("--json", action="store_true", help="print the figures as JSON")
+    agree.set_defaults(command=_compare_annotations)
+
 
 def _make_data(options: argparse.Namespace) -> int:
     from cat.signals import write_records
@@ -140,6 +156,17 @@ def _check_data(options: argparse.Namespace) -> int:
         print(_as_json(listed) if options.json else f"{table(rows)}\n\n{legend(rows)}")
     if broken:
         raise ValueError("\nerror: ".join(broken))
+    return 0
+
+
+def _compare_annotations(options: argparse.Namespace) -> int:
+    from cat.annotate.agreement import agreement
+    from cat.models import load_tokenizer
+    from cat.signals import read_examples
+
+    tokenizer = load_tokenizer(options.tokenizer) if options.tokenizer else None
+    found = agreement(read_examples(options.one), read_examples(options.other), tokenizer)
+    print(_as_json(found.to_dict()) if options.json else found)
     return 0
 
 

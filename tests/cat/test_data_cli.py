@@ -267,3 +267,45 @@ def test_eval_refuses_what_is_not_there(
     assert printed.out == ""
     assert message in printed.err
     assert "Traceback" not in printed.err
+
+
+# --- comparing annotations ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def other_annotated(tmp_path: Path) -> Path:
+    """The same text as ``annotated``, by someone who names one of the two causes."""
+    text = "Smoking: 8, Weight: 4, Exercise: 2 Answer: "
+    record = {"input": text, "target": "High Risk", "important": [{"High Risk": ["Smoking: 8"]}]}
+    return write_records(tmp_path / "other.jsonl", [record])
+
+
+def test_agree_prints_the_figures(
+    annotated: Path, other_annotated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "agree", str(annotated), str(other_annotated)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("1 text annotated by both, compared over characters")
+    assert "left out: 1 that only the first has" in said
+
+
+def test_agree_over_tokens_as_json(
+    annotated: Path, other_annotated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(annotated), str(other_annotated)]
+    assert main(["data", "agree", *files, "--tokenizer", "tiny", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    # Of the two tokens that the first supervises for the answer, the other has one.
+    assert (found["unit"], found["pooled"]["recall"][0]) == ("tokens", 0.5)
+    assert found["pooled"]["precision"][0] == 1
+
+
+def test_agree_refuses_other_texts(
+    annotated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = {"input": "Another.", "target": "0", "important": [{"0": ["Another"]}]}
+    other = write_records(tmp_path / "another.jsonl", [record])
+    said = error_of(["data", "agree", str(annotated), str(other)], capsys)
+    assert "2 texts in the first, 1 in the other, 0 in both" in said
+    none = error_of(["data", "agree", str(annotated), str(tmp_path / "none")], capsys)
+    assert "no such file" in none
