@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Route
+    from playwright.sync_api import Browser, Locator, LocatorAssertions, Page, Route
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _LOCAL = ("file://", "data:", "blob:", "about:")
@@ -42,6 +42,17 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def soon(locator: Locator) -> LocatorAssertions:
+    """What a place in a page comes to: asserted again and again until it holds.
+
+    For what a kernel changes: its messages come one by one, and each is drawn by itself.
+    """
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=30_000)
+    return expect(locator)
 
 
 @dataclass

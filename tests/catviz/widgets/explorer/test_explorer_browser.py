@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser import soon
 from tests.catviz.viewer.opened import Opened
 from tests.jupyter import opened_notebook
 
@@ -28,9 +29,11 @@ def test_in_jupyterlab(browser: Browser, tmp_path: Path) -> None:
         answers.get_by_text("tiny/plain").wait_for(timeout=30_000)
 
         # Another text.
-        before = viewer.map.screenshot()
+        words = page.locator(".words-panel .tokens")
+        before, read = viewer.map.screenshot(), words.inner_text()
         page.locator(".catviz-number .noUi-handle").press("ArrowRight")
         page.get_by_text("OOD text 3", exact=True).wait_for(timeout=30_000)
+        soon(words).not_to_have_text(read)
         viewer.settle()
         assert viewer.map.screenshot() != before
 
@@ -62,7 +65,8 @@ def test_in_jupyterlab(browser: Browser, tmp_path: Path) -> None:
         typed.fill("<script>alert(1)</script> Tom smokes")
         page.locator(".catviz-show").click()
         page.get_by_text("There are no answers to compare").wait_for(timeout=30_000)
-        assert "<script>" in page.locator(".words-panel .tokens").inner_text()
+        soon(words).to_contain_text("<script>")
+        viewer.settle()
         assert viewer.title == "Layer 0, head 2"  # what was open stays open
 
         (shown,) = notebook.outputs(0)

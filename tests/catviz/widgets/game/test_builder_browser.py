@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser import soon
 from tests.jupyter import opened_notebook
 
 if TYPE_CHECKING:
@@ -35,22 +37,22 @@ def test_in_jupyterlab(browser: Browser, tmp_path: Path) -> None:
         name.press("Tab")
         page.locator(".catviz-preview").click()
         page.get_by_text("factor 5, name: 'waves' is the name of factor 2").wait_for()
-        assert page.locator(".catviz-wrong input").input_value() == "waves"
+        soon(page.locator(".catviz-wrong input")).to_have_value("waves")
         assert texts.get_by_text("Surfers: 9,").count() == 1
 
         name.fill("Swimmers & <b>")
         name.press("Tab")
         page.locator(".catviz-preview").click()
         texts.get_by_text("Swimmers & <b>: 9,").wait_for()
-        assert page.locator(".catviz-failed").count() == 0
+        soon(page.locator(".catviz-failed")).to_have_count(0)
         graph = page.locator(".catviz-picture img:visible")
-        assert "Waves to Swimmers & <b>" in (graph.get_attribute("alt") or "")
-        assert graph.evaluate("image => image.complete && image.naturalWidth > 200")
+        soon(graph).to_have_attribute("alt", re.compile("Waves to Swimmers & <b>"))
+        assert graph.evaluate("image => image.decode().then(() => image.naturalWidth > 200)")
 
         light = graph.get_attribute("src")
         notebook.show_theme("Dark")
-        assert graph.count() == 1
-        assert graph.get_attribute("src") != light
+        soon(graph).to_have_count(1)
+        soon(graph).not_to_have_attribute("src", light or "")
 
         page.locator(".catviz-train-texts input").fill("320")
         page.locator(".catviz-train-texts input").press("Tab")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser import soon
 from tests.jupyter import OpenNotebook, opened_notebook
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def test_a_class_trains_live(browser: Browser, tmp_path: Path) -> None:
         page.get_by_text("alpha: expected a number above 0").wait_for()
         page.locator(".catviz-alpha .noUi-handle").press("ArrowRight")
         page.get_by_text(", alpha 20").first.wait_for()
-        assert page.get_by_text("alpha: expected a number above 0").count() == 0
+        soon(page.get_by_text("alpha: expected a number above 0")).to_have_count(0)
 
         page.locator(".catviz-pause").click()
         wait_for_status(page, "Paused")
