@@ -35,7 +35,7 @@ bench: .venv/installed-browser
 
 checkpoints: .venv/installed  # remakes the trained models that ship, and what they do with texts
 	$(BIN)/python -m cat.tiny_checkpoints
-	$(BIN)/python -m catviz.sweep_file
+	$(BIN)/python -m catviz.sweep.shipped
 
 pictures: demo .venv/installed-browser  # remakes the pictures of the README
 	mkdir -p docs

@@ -208,7 +208,7 @@ def _draw(
             if split in by_split:
                 height = 100 * by_split[split]
                 label = (
-                    f"{shorten(printable(name), 32)}, {split.upper()} {_percent(by_split[split])}"
+                    f"{shorten(printable(name), 36)}, {split.upper()} {_percent(by_split[split])}"
                 )
                 axes.axhline(height, color=style.colour, linestyle=":", linewidth=0.9, alpha=0.8)
                 labels.append((height, label, style.colour))

@@ -13,7 +13,6 @@ import pytest
 from cat.data import load_data
 from cat.models import CHECKPOINTS, load_model
 from cat.signals import Example
-from catviz import sweep as sweeps
 from catviz.density import role_scores
 from catviz.effects.interventions import average_effects
 from catviz.effects.plain import PlainModel
@@ -150,7 +149,9 @@ def test_the_same_is_measured_once(
     sweep = read_sweep(small_sweep(tmp_path))
     first = measure(sweep, texts, shown=1, effect_texts=1)
     measured: list[str] = []
-    monkeypatch.setattr(sweeps, "_measure", lambda tuned, *_: measured.append(tuned.name))
+    monkeypatch.setattr(
+        "catviz.sweep.measured._measure", lambda tuned, *_: measured.append(tuned.name)
+    )
     assert measure(read_sweep(tmp_path), list(texts), shown=1, effect_texts=1) is first
     assert measured == []
     with pytest.raises(AttributeError):  # other texts are another question

@@ -1,50 +1,20 @@
-"""A sweep: one model tuned at each alpha, plain training first, and what every one of them does.
-
-    >>> sweep = read_sweep()  # the shipped models of ``tiny``
-    >>> [tuned.name for tuned in sweep.models][:3]
-    ['plain', 'alpha 0.3', 'alpha 1']
-    >>> sweep.models[0].accuracy["test_ood"].share, sweep.models[6].accuracy["test_ood"].share
-    (0.7925, 0.9775)
-
-What is said of accuracy was measured when the models were tuned; the rest is measured by
-:func:`measure`, once for the same models and texts. Of the shipped models it was measured before
-they were shipped (:mod:`catviz.sweep_file`).
-"""
+"""The models of a sweep: one model tuned at each alpha, found by the result.json of each run."""
 
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cat.data import digest, load_data
 from cat.signals import Example
 
-if TYPE_CHECKING:
-    from catviz.effects.interventions import Effect
-    from catviz.maps import MeanMap
-    from catviz.scores import RoleScores
-
-__all__ = [
-    "SHIPPED",
-    "Accuracy",
-    "Measured",
-    "Sweep",
-    "TunedModel",
-    "measure",
-    "read_sweep",
-    "sweep_texts",
-]
-
-SHIPPED = Path(__file__).parent / "measured" / "tiny.npz"
-"""What the shipped models do with their first 100 texts out of distribution."""
+__all__ = ["RESULT", "Accuracy", "Sweep", "TunedModel", "read_sweep", "sweep_texts"]
 
 RESULT = "result.json"
 _SAME = ("model", "lora", "lora_rank")  # what runs of one sweep have in common, beside their data
-_KEPT = 4  # sweeps whose measures are kept in memory
 
 
 @dataclass(frozen=True)
@@ -109,9 +79,6 @@ class Sweep:
     def ood(self) -> str:
         """The test set out of distribution, or the last one where none is called so."""
         return next((test for test in self.tests if "ood" in test), self.tests[-1])
-
-
-# --------------------------------------------------------------------------- reading
 
 
 def read_sweep(folder: str | Path | None = None) -> Sweep:
@@ -271,124 +238,3 @@ def _listed(names: Any, most: int = 6) -> str:
     names = list(names)
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-# --------------------------------------------------------------------------- measuring
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """What one model of a sweep does with texts.
-
-    Attributes:
-        scores: attention on each word, by role, over all texts.
-        maps: of the texts that are shown, in order.
-        says: the model's greedy answer to each of these.
-        effects: of each factor on the answer, over the first texts; empty where the texts are of no
-            game, whose causal model would be needed.
-    """
-
-    tuned: TunedModel
-    scores: RoleScores
-    maps: tuple[MeanMap, ...]
-    says: tuple[str, ...]
-    effects: tuple[Effect, ...]
-
-
-_measured: OrderedDict[Any, tuple[Measured, ...]] = OrderedDict()
-
-
-def measure(
-    sweep: Sweep,
-    texts: Sequence[Example],
-    *,
-    shown: int = 12,
-    effect_texts: int = 24,
-    known: str | Path | None = SHIPPED,
-    progress: str | None = None,
-) -> tuple[Measured, ...]:
-    """What every model of a sweep does with texts, in the sweep's order.
-
-    The models are loaded one after another, so that no two are in memory. Asked again for the same
-    files and texts, the answer comes from memory.
-
-    Args:
-        texts: with roles and answers; :func:`sweep_texts` gives those of the sweep.
-        shown: of how many texts, the first ones, to keep the mean map and the answer.
-        effect_texts: over how many texts, the first ones, effects are averaged.
-        known: a file of measures, by :func:`catviz.sweep_file.write_measures`. Where it is of just
-            these models, texts and amounts, nothing is measured and no model loaded; else it
-            counts for nothing. None to measure in any case.
-        progress: show a progress bar of this name.
-
-    Raises:
-        ValueError: no text, texts without roles, a model that cannot be loaded, models that read
-            the texts as different tokens.
-    """
-    key = (
-        *((tuned.folder, (tuned.folder / RESULT).stat().st_mtime_ns) for tuned in sweep.models),
-        *(tuple(texts), shown, effect_texts, known),
-    )
-    if key not in _measured:
-        found = None
-        if known is not None:
-            from catviz.sweep_file import read_measures
-
-            found = read_measures(known, sweep, texts, shown=shown, effect_texts=effect_texts)
-        _measured[key] = found or _measure_all(sweep, texts, shown, effect_texts, progress)
-        if len(_measured) > _KEPT:
-            _measured.popitem(last=False)
-    _measured.move_to_end(key)
-    return _measured[key]
-
-
-def _measure_all(
-    sweep: Sweep, texts: Sequence[Example], shown: int, effect_texts: int, progress: str | None
-) -> tuple[Measured, ...]:
-    from tqdm.auto import tqdm
-
-    bar = tqdm(sweep.models, desc=progress, unit="model", disable=progress is None, leave=False)
-    found = tuple(_measure(tuned, texts, shown, effect_texts) for tuned in bar)
-    _check_same_tokens(found)
-    return found
-
-
-def _measure(
-    tuned: TunedModel, texts: Sequence[Example], shown: int, effect_texts: int
-) -> Measured:
-    from cat.evaluate import evaluate_answers
-    from cat.models import load_model
-    from cat.stg import read_factors
-    from cat.tiny import suitable_threads
-    from catviz.density import role_scores
-    from catviz.effects.interventions import average_effects
-    from catviz.effects.plain import PlainModel
-    from catviz.reading import mean_map
-
-    model, tokenizer = load_model(str(tuned.folder))
-    plain = PlainModel(model, tokenizer, tuned.name)
-    some = texts[:effect_texts]
-    of_a_game = all(read_factors(text.text) is not None for text in some)
-    with suitable_threads(model):
-        return Measured(
-            tuned=tuned,
-            scores=role_scores(model, tokenizer, texts),
-            maps=tuple(
-                mean_map(model, tokenizer, text, name=tuned.name, label=f"text {number}")
-                for number, text in enumerate(texts[:shown], start=1)
-            ),
-            says=evaluate_answers(model, tokenizer, texts[:shown]).answers,
-            effects=tuple(average_effects(plain, some, batch_size=64)) if of_a_game else (),
-        )
-
-
-def _check_same_tokens(found: Sequence[Measured]) -> None:
-    first = found[0]
-    for other in found[1:]:
-        for one, two in zip(first.maps, other.maps, strict=True):
-            if one.words != two.words:
-                raise ValueError(
-                    f"expected models that read a text as the same tokens, but {one.text} is "
-                    f"{one.size} tokens to {one.model} and {two.size} to {two.model}: put the "
-                    "models of one tokenizer into a folder of their own"
-                )

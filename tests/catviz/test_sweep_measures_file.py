@@ -15,9 +15,9 @@ import pytest
 
 from cat.data import load_data
 from cat.signals import Example
-from catviz import sweep as sweeps
 from catviz.sweep import SHIPPED, Measured, Sweep, measure, read_sweep, sweep_texts
-from catviz.sweep_file import make_shipped, read_measures, write_measures
+from catviz.sweep.measures_file import read_measures, write_measures
+from catviz.sweep.shipped import make_shipped
 from tests.catviz.sweeps import small_sweep
 
 AMOUNTS = {"shown": 2, "effect_texts": 3}
@@ -96,9 +96,7 @@ def test_texts_of_no_game_are_written_and_read(tmp_path: Path, sweep: Sweep) -> 
     assert_same(found, bare, within=0)
 
 
-def test_the_shipped_file_is_what_the_shipped_models_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_shipped_file_is_what_the_shipped_models_do(tmp_path: Path) -> None:
     assert SHIPPED.stat().st_size < 300_000
     sweep = read_sweep()
     texts = sweep_texts(sweep)[:100]
@@ -106,8 +104,9 @@ def test_the_shipped_file_is_what_the_shipped_models_do(
     assert shipped is not None
     assert [one.tuned.name for one in shipped] == [tuned.name for tuned in sweep.models]
     assert all((len(one.maps), len(one.effects)) == (12, 8) for one in shipped)
-    monkeypatch.setattr("catviz.sweep_file.SHIPPED", tmp_path / "again.npz")
-    again = read_measures(make_shipped(), sweep, texts, shown=12, effect_texts=24)
+    again = read_measures(
+        make_shipped(tmp_path / "again.npz"), sweep, texts, shown=12, effect_texts=24
+    )
     assert again is not None
     assert_same(again, shipped, within=1e-4)
 
@@ -117,11 +116,11 @@ def measured_afresh(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of models as they are measured; none is where a file fits."""
     names: list[str] = []
 
-    def note(sweep: Sweep, *_: object) -> tuple[()]:
+    def note(sweep: Sweep, *_: object, **__: object) -> tuple[()]:
         names.extend(tuned.name for tuned in sweep.models)
         return ()
 
-    monkeypatch.setattr(sweeps, "_measure_all", note)
+    monkeypatch.setattr("catviz.sweep.measuring.measure_afresh", note)
     return names
 
 
@@ -222,7 +221,7 @@ def test_a_file_that_is_broken_or_of_another_version_is_ignored(
 
     np.savez_compressed(tmp_path / "other.npz", numbers=np.arange(3))
     assert read_measures(tmp_path / "other.npz", sweep, texts, **AMOUNTS) is None
-    monkeypatch.setattr("catviz.sweep_file._FORMAT", "catviz sweep 0")
+    monkeypatch.setattr("catviz.sweep.measures_file._FORMAT", "catviz sweep 0")
     assert read_measures(file, sweep, texts, **AMOUNTS) is None
 
 

@@ -1,8 +1,8 @@
 """What a sweep's models do with texts, kept in one file: made once, read in a moment.
 
-The shipped file holds the measures of the shipped models of ``tiny``; made by
-``python -m catviz.sweep_file``. A file is taken for what it was made of and nothing else: the same
-models, byte for byte, the same texts with the same roles, the same amounts.
+A file is taken for what it was made of and nothing else: the same models, byte for byte, the same
+texts with the same roles, the same amounts. The one that ships holds the measures of the models of
+``tiny`` that ship; see :func:`catviz.sweep.shipped.make_shipped`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,16 @@ from catviz.effects.interventions import Effect
 from catviz.files import write_atomically
 from catviz.maps import MeanMap
 from catviz.scores import RoleScores
-from catviz.sweep import SHIPPED, Measured, Sweep, TunedModel, measure, read_sweep, sweep_texts
+from catviz.sweep.measured import Measured
+from catviz.sweep.models import Sweep, TunedModel
 from catviz.words import Word
 
-__all__ = ["make_shipped", "read_measures", "write_measures"]
+__all__ = ["SHIPPED", "read_measures", "write_measures"]
+
+SHIPPED = Path(__file__).parents[1] / "measured" / "tiny.npz"
+"""What the shipped models do with their first 100 texts out of distribution."""
 
 _FORMAT = "catviz sweep 1"
-_TEXTS = 100  # of the shipped file: what the panel of trained models looks at
 _WEIGHTS = (".safetensors", ".bin")
 
 
@@ -81,15 +84,6 @@ def read_measures(
             )
     except Exception:  # zip, numpy and JSON fail each in many ways, and measuring is always right
         return None
-
-
-def make_shipped() -> Path:
-    """Measure the shipped models and keep it with the package; seconds."""
-    sweep = read_sweep()
-    texts = sweep_texts(sweep)[:_TEXTS]
-    amounts = {"shown": 12, "effect_texts": 24}  # the defaults of measure
-    measured = measure(sweep, texts, **amounts, known=None, progress="models of the sweep")
-    return write_measures(SHIPPED, measured, texts, **amounts)
 
 
 # ----------------------------------------------------------------------------- what it is of
@@ -185,10 +179,3 @@ def _effect(about: Mapping[str, Any]) -> Effect:
     return Effect(
         **{**about, "log_odds": None if log_odds is None else Estimate(**log_odds)},
     )
-
-
-if __name__ == "__main__":
-    from cat.console import quiet_libraries
-
-    quiet_libraries()
-    print(make_shipped())
