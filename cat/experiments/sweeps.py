@@ -18,7 +18,16 @@ from cat.experiments.run import DATA, Run, is_task
 from cat.experiments.task_data import with_digest
 from cat.tiny import TINY_MODELS
 
-__all__ = ["OURS", "SWEEPS", "Sweep", "declare", "larger_alpha", "paper_alpha", "task_alpha"]
+__all__ = [
+    "OURS",
+    "SWEEPS",
+    "Sweep",
+    "declare",
+    "larger_alpha",
+    "paper_alpha",
+    "paper_settings",
+    "task_alpha",
+]
 
 Cell = tuple[str, Mapping[str, Any]]
 """A method's name and its options."""
@@ -99,6 +108,22 @@ def paper_alpha(data: str, *, lora: bool) -> float:
     return 0.35 if lora else 0.6
 
 
+def paper_settings(model: str, data: str, *, lora: bool) -> dict[str, Any]:
+    """The paper's settings (appendix F) where :func:`cat.train.usual_learning_rate` has others.
+
+    On STG_E LoRA has a learning rate of 1e-3 in TinyLlama and Qwen, taken here for every pretrained
+    model of their size and below, and Qwen tuned in full has 1e-4.
+
+    >>> paper_settings("smollm2", "STG_S", lora=True), paper_settings("smollm2", "STG_H", lora=True)
+    ({'learning_rate': 0.001}, {})
+    """
+    if data not in ("STG_S", "STG_M", "STG_L") or _is_tiny(model) or "8b" in model.lower():
+        return {}
+    if lora:
+        return {"learning_rate": 1e-3}
+    return {"learning_rate": 1e-4} if "qwen" in model.lower() else {}
+
+
 def task_alpha(model: str, *, lora: bool) -> float:
     """The paper's alpha on the downstream tasks (appendix F): 0.2 for TinyLlama, 0.25 or 0.3 for
     Llama, 0.3 for Qwen, which is taken for other models too."""
@@ -133,7 +158,8 @@ def declare(
             are read from the folder that $CAT_TUNE_TASKS names: their digests become part of the
             name.
         lora: False for full tuning, True for LoRA; by default both, for the embedded models full.
-        dtype, settings: as for :class:`cat.experiments.Run`, of every run.
+        dtype, settings: as for :class:`cat.experiments.Run`, of every run. What they leave open
+            is as :func:`paper_settings` says.
 
     Raises:
         ValueError: no such sweep, a method that it does not have, no such data, or no seeds.
@@ -146,10 +172,14 @@ def declare(
     declared = SWEEPS[sweep]
     if lora is None:
         lora = (False,) if _is_tiny(model) else (False, True)
-    fixed: dict[str, Any] = {"dtype": dtype, "settings": settings or {}}
     names = [with_digest(name) for name in data or declared.data]
+
+    fixed = {
+        (name, adapter): {**paper_settings(model, name, lora=adapter), **(settings or {})}
+        for name, adapter in product(names, lora)
+    }
     runs = [
-        Run(model, name, method, options, seed, adapter, strength, **fixed)
+        Run(model, name, method, options, seed, adapter, strength, dtype, fixed[name, adapter])
         for seed, strength, name, adapter in product(seeds, declared.strengths, names, lora)
         for method, options in declared.cells(model, name, adapter)
     ]

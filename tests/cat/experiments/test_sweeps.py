@@ -61,6 +61,25 @@ def test_the_papers_alpha(data: str, lora: bool, alpha: float) -> None:
     assert paper_alpha(data, lora=lora) == alpha  # section 5.1 and appendix F
 
 
+@pytest.mark.parametrize(
+    ("model", "data", "lora", "rate"),
+    [
+        ("smollm2", "STG_M", True, 1e-3),
+        ("Qwen/Qwen2.5-1.5B", "STG_M", True, 1e-3),
+        ("Qwen/Qwen2.5-1.5B", "STG_M", False, 1e-4),
+        ("smollm2", "STG_M", False, None),
+        ("smollm2", "STG_H", True, None),
+        ("meta-llama/Llama-3.1-8B-Instruct", "STG_M", True, None),
+        ("tiny", "STG_M", True, None),
+    ],
+)
+def test_the_papers_learning_rates(model: str, data: str, lora: bool, rate: float | None) -> None:
+    (run,) = declare("core", model, seeds=[0], methods=["plain"], data=[data], lora=[lora])
+    assert run.settings == ({"learning_rate": rate} if rate else {})  # appendix F; else the usual
+    given = declare("core", model, data=[data], lora=[lora], settings={"learning_rate": 3e-4})
+    assert {run.settings["learning_rate"] for run in given} == {3e-4}
+
+
 def test_the_curves_hold_the_papers_grid() -> None:
     runs = declare("alpha", "smollm2", seeds=[0], data=["STG_S"], lora=[False])
     alphas = [run.options["alpha"] for run in runs if run.method == "cat"]
