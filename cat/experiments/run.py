@@ -43,6 +43,7 @@ __all__ = [
     "TRAINING_TEXTS",
     "Run",
     "carry_out",
+    "fit_of",
     "is_task",
     "texts_of",
     "training_texts",
@@ -282,16 +283,27 @@ def carry_out(run: Run, *, on_record: Callable[[StepRecord], None] | None = None
     }
 
 
+def fit_of(run: Run) -> str:
+    """Names the fitted model: methods that only ask otherwise share the plainly tuned one.
+
+    >>> fit_of(Run("tiny", "STG_S", "pasta", seed=1)), fit_of(Run("tiny", "STG_S", "cda", seed=1))
+    ('tiny STG_S plain seed=1', 'tiny STG_S cda seed=1')
+    """
+    from cat.methods import METHODS, Method
+
+    if run.method in METHODS and METHODS[run.method].fit is Method.fit:
+        return replace(run, method="plain", options={}).key
+    return run.key
+
+
 _last_plain: dict[str, tuple[Any, Sequence[StepRecord]]] = {}
 
 
 def _fit(run: Run, method: Method, tuning: Tuning) -> Any:
-    """The fitted model. Methods that only ask otherwise share the last plainly tuned one."""
-    from cat.methods import Method
-
-    if type(method).fit is not Method.fit:
+    """The fitted model; the last plainly tuned one is kept for those that share it."""
+    plain = fit_of(run)
+    if plain == run.key and run.method != "plain":
         return method.fit(tuning)
-    plain = replace(run, method="plain", options={}).key
     if plain not in _last_plain:
         _last_plain.clear()  # one model is kept, not all
         _last_plain[plain] = method.fit(tuning), tuple(tuning.records)
