@@ -14,6 +14,7 @@ from cat.experiments.run import Run
 from cat.experiments.store import ResultStore
 from cat.experiments.sweeping import pending, sweep
 from cat.experiments.sweeps import declare
+from cat.experiments.workers import leave_what_is_loaded
 from cat.tasks.files import TASKS_VARIABLE
 
 __all__ = ["carry_out_sweep", "parse_seeds", "parse_setting"]
@@ -49,6 +50,7 @@ def carry_out_sweep(options: argparse.Namespace) -> int:
     if options.dry_run:
         return _tell(runs, store, options.workers)
     check_writable(options.results)
+    leave_what_is_loaded()
     result = sweep(runs, store, workers=options.workers, say=tqdm.write)
     print(f"{result}; results in {store.path(options.model)}")
     for outcome in result.failed:

@@ -11,13 +11,12 @@ import gc
 import os
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Protocol
 
 from cat.experiments.local_ray import local_ray
 from cat.experiments.run import Run, carry_out, fit_of
 
-__all__ = ["Outcome", "Watcher", "attempt", "next_run", "outcomes"]
+__all__ = ["Outcome", "Watcher", "attempt", "leave_what_is_loaded", "next_run", "outcomes"]
 
 
 @dataclass(frozen=True)
@@ -62,17 +61,15 @@ def attempt(run: Run, watcher: Watcher | None = None) -> Outcome:
         if watcher is not None:
             watcher.advances(run, record.step / record.total_steps)
 
-    _leave_what_is_loaded()
     try:
         return Outcome(run, line=carry_out(run, on_record=on_record))
     except Exception as error:  # one run's failure must not end the others
         return Outcome(run, error=f"{type(error).__name__}: {error}")
 
 
-@cache
-def _leave_what_is_loaded() -> None:
+def leave_what_is_loaded() -> None:
     """Keep Python's garbage collector from looking through all modules again and again: a tenth of
-    the time of an embedded model's steps, and a third of a second before the first."""
+    the time of an embedded model's steps. For a process that is there for a sweep alone."""
     import cat.methods  # noqa: F401
 
     gc.collect()
@@ -91,7 +88,7 @@ def _by_ray(runs: Iterable[Run], watcher: Watcher, workers: int) -> Generator[Ou
         gpus = ray.cluster_resources().get("GPU", 0)
         share = {"num_gpus": min(1.0, gpus / workers)} if gpus else {}
         # max_calls=0: a process goes on to the next run, so that torch is imported once.
-        task = ray.remote(num_cpus=cores, max_retries=0, max_calls=0, **share)(attempt)
+        task = ray.remote(num_cpus=cores, max_retries=0, max_calls=0, **share)(_attempt_in_worker)
         waiting = list(runs)
         running: dict[Any, Run] = {}
         while True:
@@ -109,6 +106,12 @@ def _by_ray(runs: Iterable[Run], watcher: Watcher, workers: int) -> Generator[Ou
                 except ray.exceptions.RayError as error:  # killed, out of memory
                     reason = str(error).strip().partition("\n")[0]
                     yield Outcome(run, error=f"its process ended: {reason}")
+
+
+def _attempt_in_worker(run: Run) -> Outcome:
+    if not gc.get_freeze_count():  # its first run
+        leave_what_is_loaded()
+    return attempt(run)
 
 
 def next_run(waiting: Sequence[Run], running: Iterable[Run]) -> Run:

@@ -169,6 +169,17 @@ def test_what_falls_off_is_counted(limit: int) -> None:
             assert pair.outcome == ("aligned" if first_token[pair.effect] < limit else "cut off")
 
 
+def test_many_texts_are_aligned_as_each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = [letters("a b"[:n], "cd", cd=["a"]) for n in (1, 3, 1, 2, 3)]
+    monkeypatch.setattr("cat.alignment.AT_ONCE", 2)
+    aligned, _ = align_all(iter(examples), LETTERS)
+    assert [item.index for item in aligned] == [0, 1, 2, 3, 4]
+    for item, example in zip(aligned, examples, strict=True):
+        alone = align(example, LETTERS)
+        assert (item.input_ids, item.rows) == (alone.input_ids, alone.rows)
+        assert (item.causes == alone.causes).all()
+
+
 def test_the_report_counts_what_is_cut() -> None:
     examples = [letters("a b", "c", c=["a"]), letters("a b c d", "e", e=["a", "b"])]
     _, report = align_all(examples, LETTERS, max_length=4)

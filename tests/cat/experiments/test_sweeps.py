@@ -70,6 +70,8 @@ def test_the_papers_alpha(data: str, lora: bool, alpha: float) -> None:
         ("smollm2", "STG_M", False, None),
         ("smollm2", "STG_H", True, None),
         ("meta-llama/Llama-3.1-8B-Instruct", "STG_M", True, None),
+        ("TinyLlama/TinyLlama-1.1B-Chat-v1.0", "STG_L", True, 1e-3),
+        ("some/other-model", "STG_M", True, None),
         ("tiny", "STG_M", True, None),
     ],
 )
